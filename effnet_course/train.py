@@ -1,0 +1,343 @@
+"""How a network learns: fit, evaluate, checkpoint, resume, in one process or several.
+
+Images come as `data.Images`: uint8 pixels (N, H, W, 3) and labels (N,), in memory or memory-mapped, so that a batch is
+one indexing operation and augmentation works on whole batches; no worker processes are needed to feed a small network.
+
+Every random choice of an epoch (order, flips, shifts) is drawn at its start from the recipe's seed and the epoch's
+number. So a run can be stopped anywhere and go on exactly, and several processes under `torchrun` together see the
+batches that one process would see.
+
+Used from lesson 00 on; taken apart in lesson 08.
+"""
+
+import math
+import os
+import time
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+CHECKPOINT_SECONDS = 60
+
+
+class TrainingError(Exception):
+    """Training cannot go on; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. The defaults suit `arch.NANO` on CIFAR-10 from scratch."""
+
+    epochs: int = 10
+    batch: int = 128  #: images a step, over all processes together
+    optimizer: str = "sgd"  #: "sgd" (Nesterov momentum 0.9) or "adamw"
+    rate: float = 0.2  #: highest learning rate
+    weight_decay: float = 5e-4  #: not applied to biases and normalisation
+    warmup: float = 0.1  #: share of all steps in which the rate rises; afterwards it falls to 0 along half a cosine
+    label_smoothing: float = 0.1
+    flip: bool = True  #: mirror half of the images
+    shift: int = 2  #: move images by up to so many pixels each way, edges repeated
+    precision: str = "float32"  #: "bfloat16": mixed precision, for GPUs
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.optimizer not in ("sgd", "adamw"):
+            raise TrainingError(f"optimizer is {self.optimizer!r}; it is 'sgd' or 'adamw'.")
+        if self.precision not in ("float32", "bfloat16"):
+            raise TrainingError(f"precision is {self.precision!r}; it is 'float32' or 'bfloat16'.")
+        if self.epochs < 1 or self.batch < 1 or self.rate <= 0 or not 0 <= self.warmup < 1:
+            raise TrainingError("A recipe needs epochs and batch of 1 or more, a rate above 0 and a warmup in [0, 1).")
+
+    def rate_at(self, step: int, steps: int) -> float:
+        """Learning rate of a step, counted from 0, in a run of `steps`."""
+        rise = self.warmup * steps
+        if step < rise:
+            return self.rate * (step + 1) / (rise + 1)
+        return self.rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / (steps - rise)))
+
+
+@dataclass(frozen=True)
+class Score:
+    """A network's result on a set of images."""
+
+    loss: float  #: mean cross-entropy, natural logarithm
+    correct: int
+    count: int
+
+    @property
+    def top1(self) -> float:
+        """Share of images whose highest logit is their label's, in percent."""
+        return 100 * self.correct / self.count
+
+
+@dataclass
+class History:
+    """What `fit` returns: one entry an epoch in each list."""
+
+    loss: list[float] = field(default_factory=list)  #: mean training loss, with label smoothing, as it went along
+    validation_loss: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)  #: top-1 in percent
+    seconds: list[float] = field(default_factory=list)  #: training time, evaluation left out
+    device: str = ""
+    resumed: int = 0  #: how often the run was taken up again
+
+
+def best_device() -> torch.device:
+    """cuda, else mps (a Mac's GPU), else cpu. EFFNET_DEVICE names another."""
+    named = os.environ.get("EFFNET_DEVICE")
+    if named:
+        return torch.device(named)
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def to_input(pixels: Tensor) -> Tensor:
+    """uint8 (N, H, W, 3) -> float (N, 3, H, W) with mean about 0 and spread about 1, laid out channels last."""
+    return pixels.permute(0, 3, 1, 2).float().sub_(127.5).div_(64)
+
+
+def augment(pixels: Tensor, flips: Tensor, shifts: Tensor) -> Tensor:
+    """Mirror the images where `flips` (N,) is true and move each by its row of `shifts` (N, 2), edges repeated.
+
+    Pixels (N, H, W, 3), any dtype; shifts in pixels, down and right.
+    """
+    n, height, width, _ = pixels.shape
+    rows = (torch.arange(height)[None] - shifts[:, :1]).clamp(0, height - 1)  # (N, H)
+    columns = (torch.arange(width)[None] - shifts[:, 1:]).clamp(0, width - 1)  # (N, W)
+    columns = torch.where(flips[:, None], width - 1 - columns, columns)
+    index = torch.arange(n)[:, None, None]
+    return pixels[index, rows[:, :, None], columns[:, None, :]]
+
+
+def evaluate(model: nn.Module, images, batch: int = 500) -> Score:
+    """Loss and top-1 of a network on `images`, in eval mode; the mode it was in is restored.
+
+    Sums over images, so the last, smaller batch counts for what it holds. Under `torchrun` each process takes a share.
+    """
+    if len(images) == 0:
+        raise TrainingError("There are no images to evaluate on.")
+    rank, world = _processes()
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    loss, correct = 0.0, 0
+    mine = range(rank * len(images) // world, (rank + 1) * len(images) // world)
+    with torch.inference_mode():
+        for start in range(mine.start, mine.stop, batch):
+            part = slice(start, min(start + batch, mine.stop))
+            labels = torch.as_tensor(images.labels[part]).to(device)
+            logits = model(to_input(torch.as_tensor(images.pixels[part]).to(device)))
+            loss += nn.functional.cross_entropy(logits.float(), labels, reduction="sum").item()
+            correct += (logits.argmax(1) == labels).sum().item()
+    model.train(was_training)
+    loss, correct = _summed(device, loss, correct)
+    return Score(loss / len(images), int(correct), len(images))
+
+
+def fit(
+    model: nn.Module, train, validation, recipe: Recipe, checkpoint: str | Path | None = None, device=None, progress=True
+) -> History:
+    """Train a network and measure it on `validation` after every epoch.
+
+    With `checkpoint` (a file's path) the state is kept there every minute and after every epoch, and a second call with
+    the same arguments goes on where the first was stopped, to the same result; a finished run returns at once. Under
+    `torchrun` every process takes its share of each batch: the result is that of one process, to rounding, with group
+    norm. Batch norm sees only a process's share: on GPUs it is synchronised, on CPUs it normalises each share by itself.
+
+    Raises TrainingError for labels out of range, too few images, a loss that is no number, a batch that does not fit
+    in memory, and a checkpoint of another run.
+    """
+    rank, world = _join()
+    device = torch.device(device) if device else best_device()
+    steps = _check(model, train, recipe, world)
+    model.to(device=device, memory_format=torch.channels_last)
+    if world > 1 and device.type == "cuda":
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    torch.manual_seed(recipe.seed)
+    optimizer = _optimizer(model, recipe)
+    history, first_epoch, first_step = History(device=_describe(device)), 0, 0
+    if checkpoint and Path(checkpoint).exists():
+        history, first_epoch, first_step, partial = _resume(Path(checkpoint), model, optimizer, train, recipe)
+    else:
+        partial = [0.0, 0.0]  # loss summed over steps, seconds
+    wrapped = DistributedDataParallel(model) if world > 1 else model
+    bar = _bar(recipe, steps, first_epoch * steps + first_step, hidden=not progress or rank > 0)
+    criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+    mixed = torch.autocast(device.type, torch.bfloat16) if recipe.precision == "bfloat16" else nullcontext()
+    saved = time.monotonic()
+
+    def save(epoch, step):
+        if checkpoint and rank == 0:
+            _save(Path(checkpoint), model, optimizer, recipe, history, epoch, step, partial)
+
+    for epoch in range(first_epoch, recipe.epochs):
+        order, flips, shifts = _plan(len(train), recipe, epoch)
+        if first_step == 0:
+            torch.manual_seed(recipe.seed * 100_003 + epoch * 1_009 + rank)  # dropout and stochastic depth
+        model.train()
+        for step in range(first_step, steps):
+            began = time.monotonic()
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.rate_at(epoch * steps + step, recipe.epochs * steps)
+            share = recipe.batch // world
+            at = step * recipe.batch + rank * share
+            mine = slice(at, at + share)
+            index = order[mine].numpy()
+            pixels = augment(torch.from_numpy(train.pixels[index]), flips[mine], shifts[mine])
+            labels = torch.from_numpy(train.labels[index]).to(device)
+            try:
+                with mixed:
+                    loss = criterion(wrapped(to_input(pixels.to(device))), labels)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+            except RuntimeError as error:
+                raise _explained(error, recipe, train) from error
+            optimizer.step()
+            value = loss.item()
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"The loss became {value} in epoch {epoch + 1}, step {step + 1}, at learning rate "
+                    f"{optimizer.param_groups[0]['lr']:.3g}. Try a smaller rate, such as {recipe.rate / 4:.2g}."
+                )
+            partial[0] += value
+            partial[1] += time.monotonic() - began
+            bar.update()
+            bar.set_postfix_str(_status(partial[0] / (step + 1), history), refresh=False)
+            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                save(epoch, step + 1)
+                saved = time.monotonic()
+        score = evaluate(model, validation)
+        mean_loss, seconds = _summed(device, partial[0] / steps / world, partial[1] / world)
+        history.loss.append(mean_loss)
+        history.seconds.append(seconds)
+        history.validation_loss.append(score.loss)
+        history.validation.append(score.top1)
+        bar.set_postfix_str(_status(mean_loss, history))
+        partial, first_step = [0.0, 0.0], 0
+        save(epoch + 1, 0)
+    bar.close()
+    return history
+
+
+def _plan(count: int, recipe: Recipe, epoch: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The order of an epoch's images, which are mirrored, and by how many pixels each is moved."""
+    g = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
+    order = torch.randperm(count, generator=g)
+    flips = torch.rand(count, generator=g) < (0.5 if recipe.flip else 0)
+    shifts = torch.randint(-recipe.shift, recipe.shift + 1, (count, 2), generator=g)
+    return order, flips, shifts
+
+
+def _check(model, train, recipe, world) -> int:
+    """Steps in an epoch (images that don't fill a batch wait for another epoch), or a TrainingError."""
+    if recipe.batch % world:
+        raise TrainingError(f"A batch of {recipe.batch} cannot be shared equally by {world} processes.")
+    if len(train) < recipe.batch:
+        raise TrainingError(f"{len(train)} training images don't fill one batch of {recipe.batch}; use a smaller batch.")
+    classes = [m for m in model.modules() if isinstance(m, nn.Linear)]
+    low, high = int(train.labels.min()), int(train.labels.max())
+    if low < 0 or (classes and high >= classes[-1].out_features):
+        raise TrainingError(f"Labels run from {low} to {high}, but the network has {classes[-1].out_features} classes: "
+                            f"labels must lie in 0 to {classes[-1].out_features - 1}.")  # fmt: skip
+    return len(train) // recipe.batch
+
+
+def _optimizer(model, recipe: Recipe) -> torch.optim.Optimizer:
+    weights = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [{"params": weights, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.rate)
+    return torch.optim.SGD(groups, lr=recipe.rate, momentum=0.9, nesterov=True)
+
+
+def _save(path: Path, model, optimizer, recipe, history, epoch, step, partial) -> None:
+    """Write to a temporary name, then rename: at any moment the file holds one whole checkpoint."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    state = {
+        "run": _identity(model, recipe), "model": model.state_dict(), "optimizer": optimizer.state_dict(),
+        "history": asdict(history), "epoch": epoch, "step": step, "partial": partial, "random": torch.get_rng_state(),
+    }  # fmt: skip
+    unfinished = path.with_name(path.name + f".{os.getpid()}.part")
+    try:
+        with open(unfinished, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+        unfinished.unlink(missing_ok=True)
+        raise TrainingError(f"The checkpoint {path} could not be written ({error}). Free some space and call fit again: "
+                            "it goes on from the last checkpoint.") from error  # fmt: skip
+
+
+def _resume(path: Path, model, optimizer, train, recipe):
+    try:
+        state = torch.load(path, weights_only=True, map_location=next(model.parameters()).device)
+    except Exception as error:
+        raise TrainingError(f"The checkpoint {path} can't be read ({error}). Move it away to start anew.") from error
+    if state["run"] != _identity(model, recipe):
+        raise TrainingError(f"The checkpoint {path} is of another network or recipe. Give this run another file.")
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    torch.set_rng_state(state["random"].cpu())
+    history = History(**state["history"])
+    history.resumed += 1
+    return history, state["epoch"], state["step"], state["partial"]
+
+
+def _identity(model, recipe) -> dict:
+    return {"network": str(getattr(model, "architecture", type(model).__name__)), "recipe": asdict(recipe)}
+
+
+def _processes() -> tuple[int, int]:
+    """This process's number and how many there are."""
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else (0, 1)
+
+
+def _join() -> tuple[int, int]:
+    """Join the group that `torchrun` has announced, if there is one."""
+    if "TORCHELASTIC_RUN_ID" in os.environ and not dist.is_initialized():
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    return _processes()
+
+
+def _summed(device, *values: float) -> list[float]:
+    """Each value added up over all processes."""
+    if _processes()[1] == 1:
+        return list(values)
+    total = torch.tensor(values, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
+    dist.all_reduce(total)
+    return total.tolist()
+
+
+def _describe(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads" if device.type == "cpu" else device.type
+
+
+def _bar(recipe: Recipe, steps: int, done: int, hidden: bool):
+    from tqdm.auto import tqdm
+
+    return tqdm(total=recipe.epochs * steps, initial=done, disable=hidden, unit="step", desc="training", mininterval=0.5)
+
+
+def _status(loss: float, history: History) -> str:
+    text = f"loss {loss:.3f}"
+    return text + (f", validation top-1 {history.validation[-1]:.1f} %" if history.validation else "")
+
+
+def _explained(error: RuntimeError, recipe: Recipe, train) -> Exception:
+    memory = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    if not memory:
+        return error
+    size = train.pixels.shape[1]
+    return TrainingError(f"A batch of {recipe.batch} images of {size} pixels does not fit in memory. "
+                         f"Use a smaller batch, such as {max(1, recipe.batch // 2)}, or a lower resolution.")  # fmt: skip
