@@ -126,10 +126,19 @@ class Architecture:
 
         need(self.stages, "it has no stages; give a tuple of Stage rows.")
         for number, s in enumerate(self.stages, 1):
-            need(s.kernel > 0 and s.kernel % 2, f"row {number} of the stage table has kernel {s.kernel}; a kernel is odd: 1, 3, 5, ...")
+            need(
+                s.kernel > 0 and s.kernel % 2,
+                f"row {number} of the stage table has kernel {s.kernel}; a kernel is odd: 1, 3, 5, ...",
+            )
             need(s.stride >= 1, f"row {number} of the stage table has stride {s.stride}; a stride is 1 or more.")
-            need(min(s.expand, s.channels, s.repeats) >= 1, f"row {number} of the stage table has an expand, channels or repeats under 1.")
-            need(s.block in BLOCK_TYPES, f"row {number} of the stage table has block {s.block!r}; there are {BLOCK_TYPES}.")
+            need(
+                min(s.expand, s.channels, s.repeats) >= 1,
+                f"row {number} of the stage table has an expand, channels or repeats under 1.",
+            )
+            need(
+                s.block in BLOCK_TYPES,
+                f"row {number} of the stage table has block {s.block!r}; there are {BLOCK_TYPES}.",
+            )
         need(self.depth > 0 and self.width > 0, f"multipliers are positive; depth {self.depth}, width {self.width}.")
         need(isinstance(self.resolution, int) and self.resolution >= 1,
              f"resolution is {self.resolution!r}; it is a whole number of pixels, 1 or more.")  # fmt: skip
@@ -209,7 +218,7 @@ B0 = Architecture(
     resolution=224,
 )
 
-#: The published family: width, depth, resolution, dropout. B8 is AdvProp's, L2 Noisy Student's; neither is in the paper.
+#: The published family: width, depth, resolution, dropout. B8 (AdvProp) and L2 (Noisy Student) are not in the paper.
 VARIANTS = {
     name: replace(B0, name=name, width=width, depth=depth, resolution=resolution, dropout=dropout)
     for name, width, depth, resolution, dropout in (
@@ -226,9 +235,9 @@ VARIANTS = {
     )
 }
 
-#: The small base for CIFAR images: about 150 thousand parameters, 3.3 million MACs. Its widths are rounded to 2 channels
-#: and its blocks counted over the whole network, so that depth, width, resolution and compound scaling can each be given
-#: the same number of MACs (tests/test_nano.py). 16 pixels leave real detail to gain up to the images' own 32.
+#: The small base for CIFAR images: about 150 thousand parameters, 3.3 million MACs. Widths are rounded to 2 channels,
+#: blocks counted over the whole network, so that depth, width, resolution and compound scaling can each be given the
+#: same number of MACs (tests/test_nano.py). 16 pixels leave real detail to gain, up to the images' own 32.
 NANO = Architecture(
     name="nano",
     stem=16,

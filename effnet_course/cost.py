@@ -24,7 +24,7 @@ class Layer(NamedTuple):
     inputs: int  #: numbers read, weights aside, for one image
 
     def bytes_moved(self, bytes_per_number: int = 4, batch: int = 1) -> int:
-        """Bytes to and from memory if everything moves exactly once: inputs and outputs for each image, weights once."""
+        """Bytes to and from memory if each number moves once: inputs and outputs for each image, weights for all."""
         return bytes_per_number * (batch * (self.inputs + self.activations) + self.params)
 
     def intensity(self, bytes_per_number: int = 4, batch: int = 1) -> float:
@@ -123,7 +123,7 @@ def roofline_seconds(
 
 
 def block_layers(block: Block) -> list[Layer]:
-    """The layers of one block, in the order of computation. Names: stage.index.step; the stem is stage 1, as in Table 1."""
+    """The layers of one block, in order. Names: stage.index.step; the stem is stage 1, as in the paper's Table 1."""
     b, at = block, f"stage{block.stage + 2}.{block.index}."
     inner = -(-b.resolution // b.stride)
     rows = []

@@ -1,4 +1,4 @@
-"""Where a student's own things are kept: guesses, progress, runs, and datasets unless EFFNET_DATA names another folder."""
+"""Where a student's own things are kept: guesses, progress, runs, and datasets unless EFFNET_DATA says where."""
 
 import os
 from pathlib import Path
@@ -10,6 +10,6 @@ def home() -> Path:
 
 
 def data_home() -> Path:
-    """Where datasets are: the environment variable EFFNET_DATA, else the folder `data` in `home()`. It is not created here."""
+    """Where datasets are: the environment variable EFFNET_DATA, else `data` in `home()`. It is not created here."""
     named = os.environ.get("EFFNET_DATA")
     return Path(named).expanduser() if named else home() / "data"

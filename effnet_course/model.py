@@ -12,7 +12,6 @@ Derived in lessons 02 (the block), 03 (squeeze-and-excitation) and 04 (the netwo
 import math
 from collections import OrderedDict
 
-import torch
 from torch import Tensor, nn
 
 from effnet_course.arch import Architecture, Block
@@ -129,7 +128,9 @@ class EfficientNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != 4 or x.shape[1] != 3:
-            raise ValueError(f"Images are a batch (N, 3, H, W); got {tuple(x.shape)}. One image? Use image.unsqueeze(0).")
+            raise ValueError(
+                f"Images are a batch (N, 3, H, W); got {tuple(x.shape)}. One image? Use image.unsqueeze(0)."
+            )
         return self.classifier(self.dropout(self.pool(self.features(x)).flatten(1)))
 
     def load_torchvision(self, state_dict: dict) -> "EfficientNet":

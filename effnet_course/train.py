@@ -141,14 +141,20 @@ def evaluate(model: nn.Module, images, batch: int = 500) -> Score:
 
 
 def fit(
-    model: nn.Module, train, validation, recipe: Recipe, checkpoint: str | Path | None = None, device=None, progress=True
+    model: nn.Module,
+    train,
+    validation,
+    recipe: Recipe,
+    checkpoint: str | Path | None = None,
+    device=None,
+    progress=True,
 ) -> History:
     """Train a network and measure it on `validation` after every epoch.
 
     With `checkpoint` (a file's path) the state is kept there every minute and after every epoch, and a second call with
     the same arguments goes on where the first was stopped, to the same result; a finished run returns at once. Under
     `torchrun` every process takes its share of each batch: the result is that of one process, to rounding, with group
-    norm. Batch norm sees only a process's share: on GPUs it is synchronised, on CPUs it normalises each share by itself.
+    norm. Batch norm sees a process's share alone: it is synchronised on GPUs; on CPUs each share is normalised by itself.
 
     Raises TrainingError for labels out of range, too few images, a loss that is no number, a batch that does not fit
     in memory, and a checkpoint of another run.
@@ -239,7 +245,9 @@ def _check(model, train, recipe, world) -> int:
     if recipe.batch % world:
         raise TrainingError(f"A batch of {recipe.batch} cannot be shared equally by {world} processes.")
     if len(train) < recipe.batch:
-        raise TrainingError(f"{len(train)} training images don't fill one batch of {recipe.batch}; use a smaller batch.")
+        raise TrainingError(
+            f"{len(train)} training images don't fill one batch of {recipe.batch}; use a smaller batch."
+        )
     classes = [m for m in model.modules() if isinstance(m, nn.Linear)]
     low, high = int(train.labels.min()), int(train.labels.max())
     if low < 0 or (classes and high >= classes[-1].out_features):
@@ -273,8 +281,10 @@ def _save(path: Path, model, optimizer, recipe, history, epoch, step, partial) -
         os.replace(unfinished, path)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
         unfinished.unlink(missing_ok=True)
-        raise TrainingError(f"The checkpoint {path} could not be written ({error}). Free some space and call fit again: "
-                            "it goes on from the last checkpoint.") from error  # fmt: skip
+        raise TrainingError(
+            f"The checkpoint {path} could not be written ({error}). Free some space and call fit again: it goes on "
+            "from the last checkpoint."
+        ) from error
 
 
 def _resume(path: Path, model, optimizer, train, recipe):
@@ -326,7 +336,9 @@ def _describe(device: torch.device) -> str:
 def _bar(recipe: Recipe, steps: int, done: int, hidden: bool):
     from tqdm.auto import tqdm
 
-    return tqdm(total=recipe.epochs * steps, initial=done, disable=hidden, unit="step", desc="training", mininterval=0.5)
+    return tqdm(
+        total=recipe.epochs * steps, initial=done, disable=hidden, unit="step", desc="training", mininterval=0.5
+    )
 
 
 def _status(loss: float, history: History) -> str:
@@ -339,5 +351,7 @@ def _explained(error: RuntimeError, recipe: Recipe, train) -> Exception:
     if not memory:
         return error
     size = train.pixels.shape[1]
-    return TrainingError(f"A batch of {recipe.batch} images of {size} pixels does not fit in memory. "
-                         f"Use a smaller batch, such as {max(1, recipe.batch // 2)}, or a lower resolution.")  # fmt: skip
+    return TrainingError(
+        f"A batch of {recipe.batch} images of {size} pixels does not fit in memory. "
+        f"Use a smaller batch, such as {max(1, recipe.batch // 2)}, or a lower resolution."
+    )

@@ -138,7 +138,9 @@ def test_squeeze_width_is_taken_from_the_input_of_the_block():
 
 
 def test_lite_rules_keep_stem_head_and_the_ends():
-    lite4 = replace(VARIANTS["b4"], se_ratio=0, activation="relu6", scale_stem_and_head=False, scale_first_and_last=False)
+    lite4 = replace(
+        VARIANTS["b4"], se_ratio=0, activation="relu6", scale_stem_and_head=False, scale_first_and_last=False
+    )
     assert (lite4.stem_channels, lite4.head_channels) == (32, 1280)
     assert lite4.repeats == (1, 4, 4, 6, 6, 8, 1)
     assert {b.squeezed for b in lite4.blocks()} == {0}

@@ -204,7 +204,9 @@ def test_counting_b7_takes_under_a_millisecond():
         "    return time.process_time_ns() - began\n"
         "print(min(once() for _ in range(50)) / 1e6)"
     )
-    milliseconds = float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    milliseconds = float(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    )
     assert milliseconds < 1
 
 

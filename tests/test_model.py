@@ -89,7 +89,9 @@ def test_b0_to_b7_equal_torchvision_in_eval_and_training(name):
     assert worst(inputs[1].grad, inputs[0].grad) < 1e-2
     gradients = dict(theirs.named_parameters())
     names = ours._torchvision_names().items()
-    compared = [worst(ours.get_parameter(mine).grad, gradients[other].grad) for mine, other in names if other in gradients]
+    compared = [
+        worst(ours.get_parameter(mine).grad, gradients[other].grad) for mine, other in names if other in gradients
+    ]
     assert len(compared) == len(gradients)
     assert max(compared) < 1e-2
     statistics = theirs.state_dict()

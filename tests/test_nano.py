@@ -47,7 +47,13 @@ def test_the_families_meet_at_equal_macs(budget):
 @pytest.mark.parametrize("budget", PIXELS)
 def test_the_families_are_different_networks(budget):
     shapes = {
-        name: (net.repeats, net.stem_channels, tuple(b.out_channels for b in net.blocks()), net.head_channels, net.resolution)
+        name: (
+            net.repeats,
+            net.stem_channels,
+            tuple(b.out_channels for b in net.blocks()),
+            net.head_channels,
+            net.resolution,
+        )
         for name, net in family(budget).items()
     }
     assert len(set(shapes.values())) == 4

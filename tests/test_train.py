@@ -1,4 +1,4 @@
-"""Training is repeatable, can be stopped anywhere, says what is wrong, and does not depend on how many processes share it."""
+"""Training is repeatable, can be stopped anywhere, says what is wrong, and is the same however many share it."""
 
 import json
 import math
@@ -166,7 +166,9 @@ def test_a_killed_process_leaves_a_checkpoint_that_goes_on(tmp_path):
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "it was to be killed before it finished"
     after_kill = subprocess.run([*command, str(checkpoint)], env=env, capture_output=True, text=True, check=True).stdout
-    unbroken = subprocess.run([*command, str(tmp_path / "b.pt")], env=env, capture_output=True, text=True, check=True).stdout
+    unbroken = subprocess.run(
+        [*command, str(tmp_path / "b.pt")], env=env, capture_output=True, text=True, check=True
+    ).stdout
     assert after_kill.split()[:-1] == unbroken.split()[:-1]
     assert (after_kill.split()[-1], unbroken.split()[-1]) == ("1", "0")
 
@@ -211,9 +213,7 @@ def test_a_diverging_run_says_where_and_what_to_try():
         quiet_fit(network(), replace(RECIPE, rate=1e20, warmup=0))
 
 
-@pytest.mark.parametrize(
-    ("labels", "says"), [((0, 1, 3), "0 to 3.*3 classes.*0 to 2"), ((-1, 0, 1), "-1 to 1")]
-)
+@pytest.mark.parametrize(("labels", "says"), [((0, 1, 3), "0 to 3.*3 classes.*0 to 2"), ((-1, 0, 1), "-1 to 1")])
 def test_labels_out_of_range_are_named(labels, says):
     images = pictures(64)
     images.labels = np.resize(np.array(labels), 64)

@@ -1,0 +1,34 @@
+# make lab         open the course in JupyterLab         (ARGS="--no-browser --port 8899" goes on to JupyterLab)
+# make test        every test, and every notebook once   (ARGS="-k cost" goes on to pytest)
+# make notebooks   write notebooks/, exercises/ and solutions/ from source/
+# make lock        pin the newest versions of the dependencies in requirements.lock
+# make clean       remove the environment and whatever else was made; your own work is kept elsewhere
+#
+# Each works alone on a fresh clone: the environment in .venv is made when it is first needed.
+
+PYTHON_HERE := .venv/bin/python
+
+# An environment whose Python is gone (upgraded, moved) is no environment.
+$(shell $(PYTHON_HERE) -c "" 2>/dev/null || rm -f .venv/ready)
+
+lab: .venv/ready
+	@$(PYTHON_HERE) -m effnet_course.cli lab $(ARGS)
+
+test: .venv/ready
+	@$(PYTHON_HERE) -m pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout 120 \
+		tests notebooks exercises solutions $(ARGS)
+
+notebooks: .venv/ready
+	@$(PYTHON_HERE) -m effnet_course.cli release
+
+lock: .venv/ready
+	.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
+		--no-emit-index-url --no-header --no-annotate --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache
+
+.venv/ready: requirements.lock pyproject.toml
+	@sh .ci/environment
+
+.PHONY: lab test notebooks lock clean

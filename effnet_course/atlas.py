@@ -1,0 +1,105 @@
+"""What was measured: recorded training runs, one row each.
+
+The rows that ship with the course stand in `effnet_course/records/*.jsonl`, one JSON object a line. Each was written by
+`measure`, which trains one network and notes everything needed to repeat it. Shown first in lesson 00.
+"""
+
+import json
+import platform
+import subprocess
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+RECORDS = Path(__file__).with_name("records")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run."""
+
+    dataset: str  #: the name of the images, as `data.Images.name`
+    base: str  #: the name of the architecture that was scaled
+    family: str  #: base, depth, width, resolution, compound, grid or space
+    depth: float  #: multiplier d
+    width: float  #: multiplier w
+    resolution: int  #: pixels
+    params: int
+    macs: int  #: for one image
+    activations: int  #: for one image
+    recipe: dict  #: the fields of `train.Recipe`
+    seed: int
+    training_images: int
+    loss: tuple[float, ...]  #: mean training loss of each epoch
+    validation: tuple[float, ...]  #: top-1 in percent after each epoch
+    test: tuple[float, ...]  #: top-1 in percent after the last epoch, read once; often empty
+    seconds: float  #: training time, evaluation left out
+    device: str
+    torch: str  #: version
+    code: str  #: the course's version and, in a checkout, its commit
+
+
+def runs(folder: Path = RECORDS) -> list[Run]:
+    """The recorded runs, in the order of their files' names and lines."""
+    return [_row(line) for path in sorted(folder.glob("*.jsonl")) for line in path.read_text().splitlines() if line]
+
+
+def _row(line: str) -> Run:
+    values = json.loads(line)
+    return Run(
+        **{f.name: tuple(values[f.name]) if isinstance(values[f.name], list) else values[f.name] for f in fields(Run)}
+    )
+
+
+def measure(architecture, recipe, train, validation, test=None, family="base", checkpoint=None, progress=True):
+    """Train one network from scratch and return (Run, model). Weights are drawn from the recipe's seed.
+
+    `test` images, where given, are read once, after the last epoch.
+    """
+    import torch
+
+    from effnet_course.cost import network_cost
+    from effnet_course.model import EfficientNet
+    from effnet_course.train import evaluate, fit
+
+    classes = len(train.classes)
+    torch.manual_seed(recipe.seed)
+    model = EfficientNet(architecture, classes)
+    cost = network_cost(architecture, classes)
+    history = fit(model, train, validation, recipe, checkpoint=checkpoint, progress=progress)
+    run = Run(
+        dataset=train.name, base=architecture.name, family=family, depth=round(architecture.depth, 4),
+        width=round(architecture.width, 4), resolution=architecture.resolution, params=cost.params, macs=cost.macs,
+        activations=cost.activations, recipe=asdict(recipe), seed=recipe.seed, training_images=len(train),
+        loss=tuple(round(x, 4) for x in history.loss), validation=tuple(round(x, 2) for x in history.validation),
+        test=() if test is None else (round(evaluate(model, test).top1, 2),), seconds=round(sum(history.seconds), 1),
+        device=_processor() if history.device.startswith("cpu") else history.device,
+        torch=torch.__version__, code=_code(),
+    )  # fmt: skip
+    return run, model
+
+
+def append(run: Run, path: Path) -> None:
+    """Add a row to a file, in one write."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a") as file:
+        file.write(json.dumps(asdict(run)) + "\n")
+
+
+def _processor() -> str:
+    import torch
+
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return f"{name}, {torch.get_num_threads()} threads"
+
+
+def _code() -> str:
+    from effnet_course import __version__
+
+    here = Path(__file__).parent
+    git = subprocess.run(["git", "-C", str(here), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return __version__ + (f" {git.stdout.strip()}" if git.returncode == 0 else "")

@@ -1,0 +1,348 @@
+"""Sliders. An explorer is its sliders, a state (what is computed), a picture and a sentence.
+
+The state is a function of numbers that knows nothing of widgets; the picture and the sentence are functions
+of the state. `static` gives both for a printed page; `view` puts sliders above them. The picture is SVG text
+in a core HTML widget: no script, no plotting library, and slider and picture in one output, so that it works
+wherever ipywidgets does. Only `view` imports ipywidgets.
+
+    explorers.convolution()                                  # the sliders, in a notebook
+    explorers.CONVOLUTION.static(kernel=5, resolution=28)    # (svg, sentence)
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from typing import Any, NamedTuple
+
+from effnet_course import arch, cost, svg
+
+
+@dataclass(frozen=True)
+class Slider:
+    """One argument of the state: the values it steps through, and how each is written beside the slider."""
+
+    name: str
+    label: str
+    values: tuple
+    start: Any
+    readout: str = "{}"
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """Sliders, and the functions that turn their values into a state, a picture (SVG) and a sentence."""
+
+    sliders: tuple[Slider, ...]
+    state: Callable[..., Any]
+    picture: Callable[[Any], str]
+    sentence: Callable[[Any], str]
+
+    def static(self, **values) -> tuple[str, str]:
+        """The picture and the sentence at these values; the sliders' starts where none is given."""
+        state = self.state(**({slider.name: slider.start for slider in self.sliders} | values))
+        return self.picture(state), self.sentence(state)
+
+    def view(self, **values):
+        """The widget: sliders over the picture and its sentence. A value for a slider is where it starts."""
+        import ipywidgets
+
+        fixed = {name: value for name, value in values.items() if name not in {s.name for s in self.sliders}}
+        controls = {
+            slider.name: ipywidgets.SelectionSlider(
+                options=[(slider.readout.format(value), value) for value in slider.values],
+                value=values.get(slider.name, slider.start),
+                description=slider.label,
+                continuous_update=True,
+                style={"description_width": "145px"},
+                layout=ipywidgets.Layout(width="345px", margin="0"),
+            )
+            for slider in self.sliders
+        }
+        page = ipywidgets.HTML()
+
+        def show(_change=None):
+            picture, sentence = self.static(**fixed, **{name: c.value for name, c in controls.items()})
+            page.value = (
+                f'<div style="max-width:680px;line-height:1.35">{picture}'
+                f'<p aria-hidden="true" style="margin:2px 0 0">{escape(sentence)}</p></div>'
+            )
+
+        for control in controls.values():
+            control.observe(show, "value")
+        show()
+        rows = ipywidgets.Box(
+            list(controls.values()), layout=ipywidgets.Layout(flex_flow="row wrap", max_width="700px")
+        )
+        return ipywidgets.VBox([rows, page])
+
+
+# ---- lesson 00: one slider ---------------------------------------------------------------------------------
+
+
+class SideState(NamedTuple):
+    resolution: int
+    macs: int  #: of one 3x3 convolution from 64 to 128 channels
+    macs_at_half: float  #: of the same at half the side
+    network: int  #: MACs of the whole of EfficientNet-B0, at its own 224 pixels
+    times: float  #: macs / network
+
+
+SIDES = tuple(range(8, 225, 8))
+
+
+def side_state(resolution: int) -> SideState:
+    """One 3x3 convolution from 64 to 128 channels on a square image, beside a whole network."""
+    macs = _one_convolution(resolution)
+    network = cost.network_cost(arch.B0).macs
+    return SideState(resolution, macs, _one_convolution(resolution) / 4, network, macs / network)
+
+
+def _one_convolution(resolution: int) -> int:
+    return cost.convolution(64, 128, kernel=3, resolution=resolution).macs
+
+
+def side_sentence(s: SideState) -> str:
+    return (
+        f"At {s.resolution} x {s.resolution} pixels, one 3x3 convolution from 64 to 128 channels takes "
+        f"{svg.amount(s.macs)} MACs, {s.times:.3g} times all of EfficientNet-B0 at 224 pixels "
+        f"({svg.amount(s.network)}). At half the side it takes a quarter: {svg.amount(s.macs_at_half)}."
+    )
+
+
+def side_picture(s: SideState) -> str:
+    billion = 1e9
+    x, y = svg.Scale(0, SIDES[-1], 330, 655), svg.Scale(0, 4, 230, 25)
+    b0 = y(s.network / billion)
+    curve = [(x(side), y(_one_convolution(side) / billion)) for side in (0, *SIDES)]
+    at = x(s.resolution), y(s.macs / billion)
+    half = x(s.resolution / 2), y(s.macs_at_half / billion)
+    side = 200 * s.resolution / SIDES[-1]
+    marks = [
+        svg.text(20, 14, "The image, to scale", bold=True),
+        svg.line([(20, 230), (220, 230), (220, 30), (20, 30), (20, 230)], dash="2 4", opacity=0.5),
+        svg.bar(20, 230 - side, side, side, svg.BLUE, opacity=0.75),
+        svg.text(20, 246, f"{s.resolution} x {s.resolution} pixels"),
+        svg.text(300, 14, "One 3x3 convolution on it, 64 to 128 channels", bold=True),
+        svg.bottom_axis(x, 230, "side of the image, pixels"),
+        svg.left_axis(y, 330, "billion MACs", right=655, ticks=4, room=28),
+        svg.line([(330, b0), (655, b0)], svg.VERMILLION, 2, dash="6 4"),
+        svg.text(655, b0 + 15, "all of EfficientNet-B0, at 224 pixels", anchor="end", size=11),
+        svg.line(curve, svg.BLUE, 2),
+        svg.point(*half, svg.BLUE, "diamond", 5, hollow=True),
+        svg.point(*at, svg.BLUE, "circle", 6),
+        svg.text(at[0] - 9, at[1] - 9, svg.amount(s.macs), anchor="end", bold=True)
+        if at[0] > 430
+        else svg.text(338, b0 - 8, svg.amount(s.macs), bold=True),  # no room between the axis and the curve
+        svg.legend(
+            345, 58, [("circle", svg.BLUE, "this image"), ("diamond", svg.BLUE, "half its side: a quarter")]
+        ),
+    ]
+    title = "MACs of one convolution against the image's side"
+    return svg.picture(680, 270, side_sentence(s), *marks, title=title)
+
+
+FIRST_SLIDER = Explorer(
+    (Slider("resolution", "Image side, H", SIDES, 56, "{} px"),),
+    side_state,
+    side_picture,
+    side_sentence,
+)
+
+
+def first_slider(**start):
+    """Lesson 00: the side of an image against the MACs of one 3x3 convolution on it. Returns the widget."""
+    return FIRST_SLIDER.view(**start)
+
+
+# ---- lesson 01: a convolution, standard and separable ------------------------------------------------------
+
+
+class Row(NamedTuple):
+    """A layer, and what a roofline says of it."""
+
+    layer: cost.Layer
+    intensity: float  #: FLOPs for each byte moved
+    seconds: float  #: the least time
+    flops_per_second: float  #: the most that the machine can reach on it
+    by_memory: bool  #: is it moving the bytes that takes the time?
+
+
+class ConvolutionState(NamedTuple):
+    kernel: int
+    in_channels: int
+    out_channels: int
+    resolution: int
+    flops_per_second: float
+    bytes_per_second: float
+    machine: str
+    standard: Row
+    depthwise: Row
+    pointwise: Row
+    macs: int  #: depthwise and pointwise together, as for the next two
+    params: int
+    seconds: float
+    ratio: float  #: MACs of depthwise and pointwise / MACs of standard: 1/C_out + 1/K^2
+    time_ratio: float
+
+
+def convolution_state(
+    kernel: int,
+    in_channels: int,
+    out_channels: int,
+    resolution: int,
+    flops_per_second: float = 200e9,
+    bytes_per_second: float = 20e9,
+    machine: str = "assumed",
+) -> ConvolutionState:
+    """A standard convolution and the two layers that replace it, in MACs, parameters and least time.
+
+    Numbers are float32, batch 1, stride 1. The machine's default is of the order of two laptop cores (2 cores
+    x 3 GHz x 32 FLOPs a cycle = 192 GFLOP/s) and one channel of memory; `machine` says where they come from.
+    """
+
+    def row(layer):
+        seconds = cost.roofline_seconds(layer, flops_per_second, bytes_per_second)
+        computing = 2 * layer.macs / flops_per_second
+        return Row(layer, layer.intensity(), seconds, 2 * layer.macs / seconds, by_memory=seconds > computing)
+
+    standard = row(cost.convolution(in_channels, out_channels, kernel, resolution, name="standard"))
+    depthwise, pointwise = map(row, cost.separable(in_channels, out_channels, kernel, resolution))
+    macs = depthwise.layer.macs + pointwise.layer.macs
+    seconds = depthwise.seconds + pointwise.seconds
+    return ConvolutionState(
+        kernel, in_channels, out_channels, resolution, flops_per_second, bytes_per_second, machine,
+        standard, depthwise, pointwise, macs, depthwise.layer.params + pointwise.layer.params, seconds,
+        macs / standard.layer.macs, seconds / standard.seconds,
+    )  # fmt: skip
+
+
+def convolution_sentence(s: ConvolutionState) -> str:
+    verdict = "of it" if s.ratio < 1 else "times as many: separating costs more here"
+    per_byte = ", ".join(
+        f"{row.layer.name} {_plain(row.intensity)}{' (limited by memory)' if row.by_memory else ''}"
+        for row in (s.standard, s.depthwise, s.pointwise)
+    )
+    padding = f" The {s.kernel}x{s.kernel} window is wider than the image: much of what it reads is padding."
+    standard = _macs_and_parameters(s.standard.layer.macs, s.standard.layer.params)
+    return (
+        f"Standard: {standard}, at least {svg.duration(s.standard.seconds)}. "
+        f"Separable: {_macs_and_parameters(s.macs, s.params)}, {s.ratio:.3g} {verdict} "
+        f"(1/{s.out_channels} + 1/{s.kernel**2}), at least {svg.duration(s.seconds)}, "
+        f"{s.time_ratio:.3g} times the standard's. FLOPs for each byte moved: {per_byte}."
+        f"{padding if s.kernel > s.resolution else ''}"
+    )
+
+
+def _macs_and_parameters(macs: int, params: int) -> str:
+    return f"{svg.amount(macs)} MACs, {svg.amount(params)} parameter{'s' if params != 1 else ''}"
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _rate(value: float, unit: str) -> str:
+    return f"{value / 1e12:.3g} T{unit}" if value >= 1e12 else f"{value / 1e9:.3g} G{unit}"
+
+
+def convolution_picture(s: ConvolutionState) -> str:
+    title = (
+        f"Cost of a {s.kernel}x{s.kernel} convolution, standard and separable, and its place under a roofline"
+    )
+    return svg.picture(680, 285, convolution_sentence(s), _cost_bars(s), _roofline(s), title=title)
+
+
+def _cost_bars(s: ConvolutionState) -> str:
+    x = svg.Scale(0, max(1, math.ceil(max(s.ratio, s.time_ratio) - 1e-9)), 10, 325)
+
+    def one(y, words, share=1):
+        return svg.text(10, y, *words, size=11) + svg.bar(10, y + 5, x(share) - 10, 14, svg.VERMILLION)
+
+    def stacked(y, words, depthwise, pointwise):
+        middle, end = x(depthwise), x(depthwise + pointwise)
+        bars = (
+            svg.bar(10, y + 5, middle - 10, 14, svg.BLUE),
+            svg.bar(middle, y + 5, end - middle, 14, svg.GREEN),
+        )
+        return svg.text(10, y, *words, size=11) + "".join(bars)
+
+    whole, depthwise, pointwise = s.standard, s.depthwise, s.pointwise
+    blue, green = ("■ ", svg.BLUE), ("■ ", svg.GREEN)
+    marks = [
+        svg.text(10, 14, "MACs and parameters", bold=True),
+        svg.text(325, 14, blue, "depthwise  ", green, "pointwise", anchor="end", size=11),
+        one(34, [f"standard: {_macs_and_parameters(whole.layer.macs, whole.layer.params)}"]),
+        stacked(
+            70,
+            [f"separable: {_macs_and_parameters(s.macs, s.params)}"],
+            depthwise.layer.macs / whole.layer.macs,
+            pointwise.layer.macs / whole.layer.macs,
+        ),
+        svg.text(10, 105, f"1/C_out + 1/K² = 1/{s.out_channels} + 1/{s.kernel**2} = {s.ratio:.3g}", size=11),
+        svg.text(10, 134, "Least time under the roofline", bold=True),
+        one(154, [f"standard: {svg.duration(whole.seconds)}"]),
+        stacked(
+            190,
+            [
+                f"separable: {svg.duration(s.seconds)} = ",
+                *(blue, f"{svg.duration(depthwise.seconds)} + "),
+                *(green, svg.duration(pointwise.seconds)),
+            ],
+            depthwise.seconds / whole.seconds,
+            pointwise.seconds / whole.seconds,
+        ),
+        svg.text(10, 225, f"ratio {s.time_ratio:.3g}", size=11),
+        svg.bottom_axis(x, 240, "share of the standard layer", ticks=4),
+    ]
+    return "".join(marks)
+
+
+def _roofline(s: ConvolutionState) -> str:
+    unit, name = (1e12, "TFLOP/s") if s.flops_per_second >= 1e12 else (1e9, "GFLOP/s")
+    ridge = s.flops_per_second / s.bytes_per_second
+    x = svg.Scale(0.1, 30_000, 410, 670, log=True)
+    y = svg.Scale(0.1 * s.bytes_per_second / unit, 2 * s.flops_per_second / unit, 240, 34, log=True)
+    roof = [(x(f), y(min(f * s.bytes_per_second, s.flops_per_second) / unit)) for f in (x.low, ridge, x.high)]
+    machine = f"{_rate(s.flops_per_second, 'FLOP/s')}, {_rate(s.bytes_per_second, 'B/s')} ({s.machine})"
+    marks = [
+        svg.text(410, 14, "Roofline: ", anchor="end", bold=True) + svg.text(414, 14, machine),
+        svg.bottom_axis(x, 240, "FLOPs for each byte moved", top=34),
+        svg.left_axis(y, 410, f"{name} at most", right=670),
+        svg.line([(x(ridge), 240), (x(ridge), 34)], dash="2 3", opacity=0.6),
+        svg.text(x(ridge) - 4, 46, "memory limits", anchor="end", size=11) if ridge >= 10 else "",
+        svg.text(x(ridge) + 4, 46, "arithmetic limits", size=11) if ridge <= 300 else "",
+        svg.line(roof, width=2),
+    ]
+    shown = (("square", svg.VERMILLION, 8, s.standard), ("circle", svg.BLUE, 5, s.depthwise),
+             ("triangle", svg.GREEN, 5, s.pointwise))  # fmt: skip
+    marks += [
+        svg.point(x(row.intensity), y(row.flops_per_second / unit), colour, shape, size, hollow=True)
+        for shape, colour, size, row in shown
+    ]
+    rows = [(shape, colour, f"{row.layer.name}: {_plain(row.intensity)}") for shape, colour, _, row in shown]
+    return "".join(marks) + svg.legend(555, 190, rows)
+
+
+STEPS = (1, 2, 3, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+CONVOLUTION = Explorer(
+    (
+        Slider("kernel", "Kernel side, K", (1, 3, 5, 7, 9), 3, "{0} x {0}"),
+        Slider("in_channels", "Channels in, C_in", STEPS, 64),
+        Slider("out_channels", "Channels out, C_out", STEPS, 128),
+        Slider("resolution", "Image side, H", tuple(range(7, 225, 7)), 56, "{} px"),
+    ),
+    convolution_state,
+    convolution_picture,
+    convolution_sentence,
+)
+
+
+def convolution(**values):
+    """Lesson 01: what a convolution costs, standard and separable. Returns the widget.
+
+    Values: where sliders start (kernel, in_channels, out_channels, resolution), and the roofline's machine:
+    flops_per_second, bytes_per_second, and `machine`, a word on where those two come from ("measured here").
+    """
+    return CONVOLUTION.view(**values)
