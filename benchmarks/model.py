@@ -1,6 +1,6 @@
 """Our EfficientNet beside torchvision's and timm's: python benchmarks/model.py
 
-The same images, the same weights' shapes, one run. Each round times every network once, in turn, and the table gives the
+The same images, one run. Each round times every network once, in turn, and the table gives the
 median over rounds of each network's time divided by torchvision's in the same round: a machine that slows down
 slows all of them. timm is left out where it is not installed.
 """

@@ -154,7 +154,7 @@ def fit(
     With `checkpoint` (a file's path) the state is kept there every minute and after every epoch, and a second call with
     the same arguments goes on where the first was stopped, to the same result; a finished run returns at once. Under
     `torchrun` every process takes its share of each batch: the result is that of one process, to rounding, with group
-    norm. Batch norm sees a process's share alone: it is synchronised on GPUs; on CPUs each share is normalised by itself.
+    norm. Batch norm sees a process's share alone: on GPUs it is synchronised, on CPUs each share is normalised apart.
 
     Raises TrainingError for labels out of range, too few images, a loss that is no number, a batch that does not fit
     in memory, and a checkpoint of another run.

@@ -304,10 +304,19 @@ def test_the_text_of_tagged_cells_is_recorded_and_put_into_the_notebook(root):
         authoring.build(root)
 
 
+def test_a_cell_that_fails_is_recorded_as_no_output(root):
+    edit(root, "source/lessons/01_why.py", "print(x)", "print(1 / 0)")
+    shutil.rmtree(root / "source/sheets")
+    (root / "effnet_course").symlink_to(ROOT / "effnet_course")
+    with pytest.raises(SourceError, match="notebooks/01_why.ipynb: (.|\n)*ZeroDivisionError"):
+        authoring.record(root)
+    assert not (root / "source/expected").exists()
+
+
 def test_only_plain_text_is_recorded():
     picture = nbformat.v4.new_output("display_data", data={"image/png": ""})
     with pytest.raises(SourceError, match="besides, there is 'image/png'. The cell:\nplot()"):
-        authoring._texts(SimpleNamespace(outputs=[picture], source="plot()"), "notebooks/01_why.ipynb")
+        authoring._texts(SimpleNamespace(outputs=[picture], source="plot()"))
 
 
 def test_statistics_say_what_is_unusual(root):

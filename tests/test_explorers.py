@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 
 from effnet_course import explorers
+from effnet_course.explorers import lesson00, lesson01
 
 EXPLORERS = {"first_slider": explorers.FIRST_SLIDER, "convolution": explorers.CONVOLUTION}
 
@@ -26,7 +27,7 @@ def corners(explorer):
 
 
 def test_the_first_slider_sets_a_convolution_beside_a_network():
-    state = explorers.side_state(56)
+    state = lesson00.side_state(56)
     assert state.macs == 3 * 3 * 64 * 128 * 56 * 56 == 231_211_008
     assert state.macs_at_half == 3 * 3 * 64 * 128 * 28 * 28
     assert state.network == 385_814_752
@@ -34,11 +35,11 @@ def test_the_first_slider_sets_a_convolution_beside_a_network():
 
 
 def test_above_72_pixels_one_convolution_costs_more_than_b0():
-    assert explorers.side_state(72).times < 1 < explorers.side_state(80).times
+    assert lesson00.side_state(72).times < 1 < lesson00.side_state(80).times
 
 
 def test_the_lesson_s_layer_costs_what_it_does_by_hand():
-    s = explorers.convolution_state(3, 64, 128, 56)
+    s = lesson01.convolution_state(3, 64, 128, 56)
     assert s.standard.layer.macs == 9 * 64 * 128 * 56**2
     assert s.macs == 9 * 64 * 56**2 + 64 * 128 * 56**2
     assert s.params == 9 * 64 + 64 * 128 == 8768
@@ -53,7 +54,7 @@ def test_the_lesson_s_layer_costs_what_it_does_by_hand():
 
 def test_no_point_lies_above_the_roof():
     for values in corners(explorers.CONVOLUTION)[1:]:
-        s = explorers.convolution_state(**values)
+        s = lesson01.convolution_state(**values)
         for row in (s.standard, s.depthwise, s.pointwise):
             roof = min(s.flops_per_second, s.bytes_per_second * row.intensity)
             assert row.flops_per_second == pytest.approx(roof)
@@ -98,10 +99,10 @@ def test_the_sentence_holds_the_numbers_of_the_picture():
 
 def test_the_bars_are_as_long_as_the_numbers_say():
     for values in corners(explorers.CONVOLUTION):
-        s = explorers.convolution_state(
+        s = lesson01.convolution_state(
             **({"kernel": 3, "in_channels": 64, "out_channels": 128, "resolution": 56} | values)
         )
-        bars = ET.fromstring(explorers.convolution_picture(s)).iter("{http://www.w3.org/2000/svg}rect")
+        bars = ET.fromstring(lesson01.convolution_picture(s)).iter("{http://www.w3.org/2000/svg}rect")
         widths = [float(bar.get("width")) for bar in bars]
         for (whole, first, second), ratio in ((widths[:3], s.ratio), (widths[3:], s.time_ratio)):
             assert (first + second) / whole == pytest.approx(ratio, abs=1.2 / whole)

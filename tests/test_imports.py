@@ -65,8 +65,8 @@ def modules() -> list[Path]:
 
 
 def name_of(path: Path) -> str:
-    """The room a file belongs to: the sheets of exercises are one."""
-    return "exercises" if path.parent.name == "exercises" else path.stem
+    """The room a file belongs to: a folder in the package is one room."""
+    return path.stem if path.parent == PACKAGE else path.parent.name
 
 
 def rooms(path: Path, at_top: bool | None = None) -> set[str]:
@@ -106,7 +106,7 @@ def test_the_lightest_modules_use_the_standard_library_alone(name):
 
 
 def test_explorers_need_nothing_but_widgets():
-    others = {full.split(".")[0] for full, _ in imports(PACKAGE / "explorers.py")}
+    others = {full.split(".")[0] for path in PACKAGE.glob("explorers/*.py") for full, _ in imports(path)}
     assert others <= {*sys.stdlib_module_names, "effnet_course", "ipywidgets"}
 
 

@@ -1,34 +1,9 @@
-"""Static figures. Each returns a `Picture`: what matplotlib drew, and a sentence that says what it shows, made from the
-same data. Colours are those of Okabe and Ito, told apart by colour-blind readers, and never the only difference.
-"""
-
-import base64
-import io
-from html import escape
+"""Figures of lesson 01: what a convolution costs."""
 
 import matplotlib.pyplot as plt
-from matplotlib.figure import Figure
 
 from effnet_course import cost
-
-BLUE, ORANGE, GREEN, PINK, YELLOW, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
-
-
-class Picture:
-    """A figure with the sentence that describes it, which screen readers speak and text terminals show."""
-
-    def __init__(self, figure: Figure, text: str):
-        self.figure, self.text = figure, text
-        plt.close(figure)  # so that the notebook shows it once
-
-    def _repr_html_(self) -> str:
-        buffer = io.BytesIO()
-        self.figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight", facecolor="white")
-        data = base64.b64encode(buffer.getvalue()).decode()
-        return f'<img style="max-width:100%" alt="{escape(self.text, quote=True)}" src="data:image/png;base64,{data}">'
-
-    def __repr__(self) -> str:
-        return self.text
+from effnet_course.figures.base import BLUE, GREEN, ORANGE, PINK, YELLOW, Picture
 
 
 def four_convolutions(channels: int = 8, groups: int = 4) -> Picture:
@@ -120,59 +95,3 @@ def roofline(points: list[tuple[str, float, float]], flops_per_second: float, by
     axis.spines[["top", "right"]].set_visible(False)
     return Picture(figure, f"The roof rises with the intensity up to {ridge:.0f} FLOPs a byte and is flat beyond. "
                            f"Measured: {'; '.join(said)}.")  # fmt: skip
-
-
-def networks(rows: list[tuple[str, int, int, int, float]]) -> Picture:
-    """Networks by what they cost and what they reach. A row: name, year, params, MACs, top-1 in percent. Lesson 00."""
-    figure, axes = plt.subplots(1, 2, figsize=(10.5, 3.8), sharey=True)
-    for axis, column, unit, label in (
-        (axes[0], 2, 1e6, "parameters, millions"),
-        (axes[1], 3, 1e9, "MACs for one image, billions"),
-    ):
-        for name, year, *values, top1 in rows:
-            x, new = values[column - 2] / unit, name.startswith("EfficientNet")
-            axis.plot(x, top1, "o" if new else "s", color=ORANGE if new else BLUE)
-            axis.annotate(f"{name} {year}", (x, top1), xytext=(6, -4), textcoords="offset points", fontsize=8)
-        axis.set(xscale="log", xlabel=label, xlim=(axis.get_xlim()[0], axis.get_xlim()[1] * 4))
-        axis.spines[["top", "right"]].set_visible(False)
-    axes[0].set_ylabel("ImageNet top-1, %")
-    figure.tight_layout()
-    text = "; ".join(
-        f"{name} ({year}): {params / 1e6:.1f} million parameters, {macs / 1e9:.2f} billion MACs, {top1:.1f} %"
-        for name, year, params, macs, top1 in rows
-    )
-    return Picture(figure, f"Top-1 against parameters and against MACs, both on a logarithmic scale. {text}.")
-
-
-def contact_sheet(sets: list, columns: int = 10) -> Picture:
-    """One image of each class from each set of images (`data.Images`), a row for each set. Lesson 00."""
-    figure, axes = plt.subplots(len(sets), columns, figsize=(11, 1.25 * len(sets) + 0.3), squeeze=False)
-    for row, images in zip(axes, sets, strict=True):
-        for number, axis in enumerate(row):
-            axis.imshow(images.pixels[int((images.labels == number).argmax())], interpolation="nearest")
-            axis.set(xticks=[], yticks=[])
-        row[0].set_ylabel(f"{images.pixels.shape[1]} px")
-    for axis, name in zip(axes[0], sets[0].classes, strict=False):
-        axis.set_title(name, fontsize=9)
-    figure.tight_layout(pad=0.3)
-    sizes = " and ".join(f"{images.pixels.shape[1]} pixels" for images in sets)
-    return Picture(figure, f"{sets[0].name}: one image each of {', '.join(sets[0].classes[:columns])}, at {sizes}.")
-
-
-def training_runs(runs: list) -> Picture:
-    """Loss and validation top-1 of recorded runs (`atlas.Run`), epoch by epoch, a line for each seed. Lesson 00."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 3.5))
-    for run, colour, style in zip(runs, (BLUE, ORANGE, GREEN, PINK, YELLOW), ("-", "--", "-.", ":", "-"), strict=False):
-        epochs = range(1, len(run.loss) + 1)
-        left.plot(epochs, run.loss, style, color=colour, marker="o", markersize=3)
-        right.plot(epochs, run.validation, style, color=colour, marker="o", markersize=3, label=f"seed {run.seed}")
-    left.set(xlabel="epoch", ylabel="training loss")
-    right.set(xlabel="epoch", ylabel="validation top-1, %")
-    right.legend(frameon=False)
-    for axis in (left, right):
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    ends = ", ".join(f"{run.validation[-1]:.1f} % with seed {run.seed}" for run in runs)
-    return Picture(
-        figure, f"Training loss falls and validation top-1 rises over {len(runs[0].loss)} epochs, to {ends}."
-    )
