@@ -1,7 +1,9 @@
-"""What was measured: recorded training runs, one row each.
+"""What was measured: recorded training runs, one row each, and a few of the networks that came out of them.
 
 The rows that ship with the course stand in `effnet_course/records/*.jsonl`, one JSON object a line. Each was written by
-`measure`, which trains one network and notes everything needed to repeat it. Shown first in lesson 00.
+`measure`, which trains one network and notes everything needed to repeat it. The networks stand beside them as
+`*.safetensors`, each with its row and its architecture in the file's header. Rows are first shown in lesson 00, a
+network in lesson 03.
 """
 
 import json
@@ -76,6 +78,40 @@ def measure(architecture, recipe, train, validation, test=None, family="base", c
         torch=torch.__version__, code=_code(),
     )  # fmt: skip
     return run, model
+
+
+def save_network(model, run: Run, path: Path) -> None:
+    """Write a trained network with the run that made it; half precision, which halves the file."""
+    import torch
+    from safetensors.torch import save_file
+
+    weights = {k: v.half() if v.dtype == torch.float32 else v for k, v in model.state_dict().items()}
+    card = {"run": json.dumps(asdict(run)), "architecture": json.dumps(asdict(model.architecture))}
+    save_file({k: v.contiguous() for k, v in weights.items()}, path, metadata=card)
+
+
+def network(name: str, folder: Path = RECORDS):
+    """A network that ships with the course, in eval mode, and the run that made it: (model, Run).
+
+    Raises LookupError, naming those that there are, for another name.
+    """
+    from safetensors import safe_open
+
+    from effnet_course.arch import Architecture, Stage
+    from effnet_course.model import EfficientNet
+
+    path = folder / f"{name}.safetensors"
+    if not path.exists():
+        there = ", ".join(sorted(p.stem for p in folder.glob("*.safetensors"))) or "none"
+        raise LookupError(f"There is no network {name!r}. There are: {there}.")
+    with safe_open(path, "pt") as file:
+        card = file.metadata()
+        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    spec = json.loads(card["architecture"])
+    architecture = Architecture(**spec | {"stages": tuple(Stage(**stage) for stage in spec["stages"])})
+    model = EfficientNet(architecture, weights["classifier.weight"].shape[0])
+    model.load_state_dict(weights)
+    return model.eval(), _row(card["run"])
 
 
 def append(run: Run, path: Path) -> None:
