@@ -18,6 +18,7 @@ from typing import NamedTuple
 BLOCK_TYPES = ("mbconv", "fused")
 ACTIVATIONS = ("silu", "relu", "relu6")
 NORMS = ("batch", "group")
+SE_BASES = ("input", "expanded", "output")
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ class Architecture:
 
     stem_stride: int = 2
     se_ratio: float = 0.25  #: squeeze channels / *input* channels of an MBConv block; 0: no squeeze-and-excitation
+    se_base: str = "input"  #: whose channels the SE ratio is taken of; "expanded" and "output" are known mistakes
     activation: str = "silu"  #: "silu", "relu" or "relu6"
     norm: str = "batch"  #: "batch" or "group"
     norm_eps: float = 1e-3
@@ -144,6 +146,7 @@ class Architecture:
              f"resolution is {self.resolution!r}; it is a whole number of pixels, 1 or more.")  # fmt: skip
         need(self.activation in ACTIVATIONS, f"activation {self.activation!r}; there are {ACTIVATIONS}.")
         need(self.norm in NORMS, f"norm {self.norm!r}; there are {NORMS}.")
+        need(self.se_base in SE_BASES, f"se_base {self.se_base!r}; there are {SE_BASES}.")
         need(self.depth_rule in ("stage", "network"), f"depth_rule {self.depth_rule!r}; it is 'stage' or 'network'.")
 
     def scaled(self, depth: float = 1, width: float = 1, resolution: float = 1) -> "Architecture":
@@ -191,10 +194,11 @@ class Architecture:
             for index in range(count):
                 stride = stage.stride if index == 0 else 1
                 with_se = self.se_ratio and stage.block == "mbconv"
+                expanded = channels * stage.expand
+                se_base = {"input": channels, "expanded": expanded, "output": out}[self.se_base]
                 blocks.append(Block(
-                    row, index, stage.block, stage.kernel, stride,
-                    in_channels=channels, expanded=channels * stage.expand,
-                    squeezed=max(1, int(channels * self.se_ratio)) if with_se else 0, out_channels=out,
+                    row, index, stage.block, stage.kernel, stride, in_channels=channels, expanded=expanded,
+                    squeezed=max(1, int(se_base * self.se_ratio)) if with_se else 0, out_channels=out,
                     residual=stride == 1 and channels == out,
                     drop_rate=self.stochastic_depth * len(blocks) / total, resolution=pixels,
                 ))  # fmt: skip

@@ -200,28 +200,36 @@ def record(root: Path = ROOT, names: tuple[str, ...] = ()) -> list[str]:
     """
     import nbformat
     from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
 
-    written = []
+    written, failed = [], []
     for path, text in build(root, outputs=False).items():
-        notebook = nbformat.reads(text, as_version=4)
-        tagged = [cell for cell in notebook.cells if CHECKED in cell.metadata.get("tags", ())]
-        file = _expected_file(root, path)
         if names and not any(name in path for name in names):
             continue
+        file = _expected_file(root, path)
+        notebook = nbformat.reads(text, as_version=4)
+        tagged = [cell for cell in notebook.cells if CHECKED in cell.metadata.get("tags", ())]
         if not tagged:
             file.unlink(missing_ok=True)
             continue
-        (root / path).parent.mkdir(exist_ok=True)
+        notebook.cells = notebook.cells[: notebook.cells.index(tagged[-1]) + 1]
+        folder = (root / path).parent
+        folder.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory() as home:
             environment = {**os.environ, "EFFNET_HOME": home, "EFFNET_OFFLINE": "1"}
             environment.pop("EFFNET_DATA", None)
-            NotebookClient(notebook, timeout=600).execute(env=environment, cwd=str((root / path).parent))
-        texts = {cell.id: _texts(cell, path) for cell in tagged}
+            try:
+                NotebookClient(notebook, timeout=600).execute(env=environment, cwd=str(folder))
+                texts = {cell.id: _texts(cell) for cell in tagged}
+            except (CellExecutionError, SourceError) as error:
+                failed.append(f"{path}: {error}")
+                continue
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(
-            json.dumps(texts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n"
-        )
+        text = json.dumps(texts, indent=1, ensure_ascii=False) + "\n"
+        file.write_text(text, encoding="utf-8", newline="\n")
         written.append(file.relative_to(root).as_posix())
+    if failed:
+        raise SourceError("\n".join(failed))
     return written
 
 
@@ -447,7 +455,7 @@ def _expected(root: Path, path: str) -> dict[str, dict[str, list[str]]]:
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
-def _texts(cell, path: str) -> dict[str, list[str]]:
+def _texts(cell) -> dict[str, list[str]]:
     """What a cell printed ("stdout") and its value ("result"), as lists of lines."""
     texts: dict[str, str] = {}
     for output in cell.outputs:
@@ -457,6 +465,6 @@ def _texts(cell, path: str) -> dict[str, list[str]]:
             texts["result"] = output.data["text/plain"]
         else:
             seen = output.get("text") or ", ".join(output.get("data", ()))
-            where = f"{path}: a cell tagged {CHECKED} must print plain text alone"
-            raise SourceError(f"{where}; besides, there is {seen.strip()!r}. The cell:\n{cell.source}")
+            rule = f"a cell tagged {CHECKED} must print plain text alone"
+            raise SourceError(f"{rule}; besides, there is {seen.strip()!r}. The cell:\n{cell.source}")
     return {name: text.split("\n") for name, text in texts.items()}
