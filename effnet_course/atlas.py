@@ -63,7 +63,7 @@ def measure(architecture, recipe, train, validation, test=None, family="base", c
     from effnet_course.model import EfficientNet
     from effnet_course.train import evaluate, fit
 
-    classes = len(train.classes)
+    classes, code = len(train.classes), _code()
     torch.manual_seed(recipe.seed)
     model = EfficientNet(architecture, classes)
     cost = network_cost(architecture, classes)
@@ -75,7 +75,7 @@ def measure(architecture, recipe, train, validation, test=None, family="base", c
         loss=tuple(round(x, 4) for x in history.loss), validation=tuple(round(x, 2) for x in history.validation),
         test=() if test is None else (round(evaluate(model, test).top1, 2),), seconds=round(sum(history.seconds), 1),
         device=_processor() if history.device.startswith("cpu") else history.device,
-        torch=torch.__version__, code=_code(),
+        torch=torch.__version__, code=code,
     )  # fmt: skip
     return run, model
 
@@ -137,5 +137,8 @@ def _code() -> str:
     from effnet_course import __version__
 
     here = Path(__file__).parent
-    git = subprocess.run(["git", "-C", str(here), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-    return __version__ + (f" {git.stdout.strip()}" if git.returncode == 0 else "")
+    try:
+        git = subprocess.run(["git", "-C", here, "describe", "--always", "--dirty"], capture_output=True, text=True)
+    except OSError:  # no git here
+        return __version__
+    return f"{__version__} {git.stdout.strip()}".strip()

@@ -27,7 +27,7 @@ USUAL = {"cells": (40, 70), "words": (1500, 3000)}  # of a lesson
 
 # The first code cell of every notebook. It must do without the package, and never import or install torch.
 SETUP = """\
-# Set-up, the same in every notebook: find the course or install it. torch is left as it is.
+# @title Set-up, the same in every notebook: find the course or install it. torch is left as it is.
 import importlib.util
 import os
 import subprocess
@@ -398,8 +398,12 @@ def _notebook(path, source, cells, repository, expected, faults) -> str:
     solved = "This is the solved sheet. " if path.startswith("solutions/") else ""
     colab = repository.replace("https://github.com", "https://colab.research.google.com/github")
     link = f"{solved}[Open in Colab]({colab}/blob/main/{path})"
-    opening = Cell("markdown", f"{title}\n\n{link}\n{rest}".rstrip())
-    cells = [opening, Cell("code", SETUP.replace("{repository}", repository)), *cells[1:]]
+    takes = "About {minutes} minutes of yours; {seconds} s and {memory_mb:,} MB of your machine's."
+    takes = takes.format(**source.declared)
+    opening = Cell("markdown", f"{title}\n\n{link} · {takes}\n{rest}".rstrip())
+    folded = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # in JupyterLab and in Colab
+    setup = Cell("code", SETUP.replace("{repository}", repository), metadata=folded)
+    cells = [opening, setup, *cells[1:]]
     cells = [cell for cell in cells if cell.text.strip()]
     again = f"run `effnet-course release --record {path.removesuffix('.ipynb')}`"
     occurrences: Counter = Counter()

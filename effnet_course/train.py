@@ -131,8 +131,8 @@ def evaluate(model: nn.Module, images, batch: int = 500) -> Score:
     with torch.inference_mode():
         for start in range(mine.start, mine.stop, batch):
             part = slice(start, min(start + batch, mine.stop))
-            labels = torch.as_tensor(images.labels[part]).to(device)
-            logits = model(to_input(torch.as_tensor(images.pixels[part]).to(device)))
+            labels = torch.tensor(images.labels[part]).to(device)
+            logits = model(to_input(torch.tensor(images.pixels[part]).to(device)))
             loss += nn.functional.cross_entropy(logits.float(), labels, reduction="sum").item()
             correct += (logits.argmax(1) == labels).sum().item()
     model.train(was_training)

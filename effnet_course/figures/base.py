@@ -7,7 +7,9 @@ import io
 from html import escape
 
 import matplotlib.pyplot as plt
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 BLUE, ORANGE, GREEN, PINK, YELLOW, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 
@@ -27,3 +29,11 @@ class Picture:
 
     def __repr__(self) -> str:
         return self.text
+
+
+def plain_ticks(axis: Axis) -> None:
+    """1, 2, 5, 10, 20, ... on a logarithmic axis, in place of powers of ten."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 1000 else (1,)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())

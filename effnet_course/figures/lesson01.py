@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 
 from effnet_course import cost
-from effnet_course.figures.base import BLUE, GREEN, ORANGE, PINK, YELLOW, Picture
+from effnet_course.figures.base import BLUE, GREEN, ORANGE, PINK, YELLOW, Picture, plain_ticks
 
 
 def four_convolutions(channels: int = 8, groups: int = 4) -> Picture:
@@ -75,23 +75,28 @@ def separable_ratio(kernels=(3, 5, 7), channels: int = 512) -> Picture:
 
 def roofline(points: list[tuple[str, float, float]], flops_per_second: float, bytes_per_second: float) -> Picture:
     """Measured layers under this machine's roof. A point: name, FLOPs a byte, FLOPs a second. Lesson 01."""
-    figure, axis = plt.subplots(figsize=(6.5, 3.8))
-    low, high = min(0.5, *(p[1] / 2 for p in points)), max(400, *(p[1] * 2 for p in points))
-    ridge = flops_per_second / bytes_per_second
-    axis.plot([low, ridge, high], [low * bytes_per_second / 1e9, flops_per_second / 1e9, flops_per_second / 1e9], "k-")
-    axis.annotate(f"computing: {flops_per_second / 1e9:.0f} GFLOP/s", (high, flops_per_second / 1e9), ha="right",
-                  xytext=(0, 5), textcoords="offset points", fontsize=9)  # fmt: skip
-    axis.annotate(f"memory: {bytes_per_second / 1e9:.0f} GB/s", (low, low * bytes_per_second / 1e9),
-                  xytext=(10, -4), textcoords="offset points", fontsize=9)  # fmt: skip
+    figure, axis = plt.subplots(figsize=(6.8, 3.8))
+    low, high = min(0.5, *(p[1] / 2 for p in points)), max(600, *(p[1] * 3 for p in points))
+    ridge, flat = flops_per_second / bytes_per_second, flops_per_second / 1e9
+    axis.plot([low, ridge, high], [low * bytes_per_second / 1e9, flat, flat], color="0.2")
+    axis.annotate(
+        f"computing: {flat:.0f} GFLOP/s", (ridge, flat), xytext=(-4, 6), textcoords="offset points", fontsize=9
+    )
+    start = (low * 1.5, 1.5 * low * bytes_per_second / 1e9)
+    axis.annotate(
+        f"memory: {bytes_per_second / 1e9:.0f} GB/s", start, xytext=(10, -8), textcoords="offset points", fontsize=9
+    )
     said = []
     for (name, intensity, speed), marker, colour in zip(
         points, "os^Dv", (BLUE, ORANGE, PINK, GREEN, YELLOW), strict=False
     ):
         axis.plot(intensity, speed / 1e9, marker, color=colour, markersize=8)
-        axis.annotate(name, (intensity, speed / 1e9), xytext=(9, -9), textcoords="offset points", color=colour)
+        axis.annotate(name, (intensity, speed / 1e9), xytext=(8, -12), textcoords="offset points", color=colour)
         said.append(f"{name} {intensity:.1f} FLOPs a byte at {speed / 1e9:.0f} GFLOP/s")
     axis.set(xscale="log", yscale="log", xlabel="arithmetic intensity: FLOPs for each byte moved",
              ylabel="speed: GFLOP/s", xlim=(low, high))  # fmt: skip
+    plain_ticks(axis.xaxis)
+    plain_ticks(axis.yaxis)
     axis.spines[["top", "right"]].set_visible(False)
-    return Picture(figure, f"The roof rises with the intensity up to {ridge:.0f} FLOPs a byte and is flat beyond. "
-                           f"Measured: {'; '.join(said)}.")  # fmt: skip
+    text = f"The roof rises with the intensity up to {ridge:.0f} FLOPs a byte and is flat beyond."
+    return Picture(figure, f"{text} Measured: {'; '.join(said)}.")

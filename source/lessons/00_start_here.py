@@ -83,13 +83,15 @@ names = {
 }  # fmt: skip
 rows = [(name, year, *count(key)) for name, (key, year) in names.items()]
 for name, year, params, macs, top1 in rows:
-    print(f"{name:<16} {year}  {params / 1e6:6.1f} M parameters  {macs / 1e9:6.2f} G MACs  {top1:.1f} %")
+    print(
+        f"{name:<16} {year}  {params / 1e6:6.1f} M parameters  {macs / 1e9:6.2f} G MACs  {top1:.1f} %"
+    )
 
 # %%
 guess.reveal("5 million", "5,288,548. You will derive that number to the last digit in lesson 04.")
 
 # %% [markdown]
-# In the picture, up is better and left is cheaper. Note that both scales are logarithmic: a step to the left is a *factor*.
+# In the picture, up is better and left is cheaper. Note that the horizontal scales are logarithmic: a step to the left is a *factor*.
 # Before you look at the right half: will the order from left to right be the same for MACs as for parameters?
 
 # %%
@@ -184,7 +186,10 @@ figures.contact_sheet([data.pictures("train", resolution=32), photos])
 
 # %%
 validation = data.pictures("validation", resolution=16)
-print(f"{len(photos):,} training images, {len(validation):,} validation images of {photos.pixels.shape[1:]} numbers, 0 to 255")
+print(
+    f"{len(photos):,} training images and {len(validation):,} validation images, "
+    f"each {photos.pixels.shape[1:]} numbers from 0 to 255"
+)
 
 # %% [markdown]
 # ## Train one
@@ -198,7 +203,9 @@ from effnet_course.cost import network_cost
 
 for net, classes in ((NANO, 10), (B0, 1000)):
     cost = network_cost(net, classes)
-    print(f"{net.name:<5} {net.resolution:>3} px  {cost.params:>9,} parameters  {cost.macs:>11,} MACs")
+    print(
+        f"{net.name:<5} {net.resolution:>3} px  {cost.params:>9,} parameters  {cost.macs:>11,} MACs"
+    )
 
 # %% [markdown]
 # It will see 8,000 images twice. There are ten classes, so guessing blindly is right 10 times in 100. What will it reach?
@@ -239,7 +246,8 @@ print(f"{-math.log(1 / 10):.3f}")
 share = score.correct / score.count
 error = math.sqrt(share * (1 - share) / score.count)
 print(f"{100 * share:.1f} % plus or minus {100 * 1.96 * error:.1f}, from {score.count:,} images")
-print(f"the same score from 100 images: plus or minus {100 * 1.96 * math.sqrt(share * (1 - share) / 100):.1f}")
+error_of_100 = math.sqrt(share * (1 - share) / 100)
+print(f"the same score from 100 images: plus or minus {100 * 1.96 * error_of_100:.1f}")
 
 # %% [markdown]
 # So from 5,000 images you cannot tell two networks apart that differ by half a percent. And from 100 images, hardly two that
@@ -254,7 +262,11 @@ print(f"the same score from 100 images: plus or minus {100 * 1.96 * math.sqrt(sh
 # %%
 from effnet_course import atlas
 
-runs = [run for run in atlas.runs() if run.base == "nano" and run.family == "base" and run.dataset == "CIFAR-10"]
+runs = [
+    run
+    for run in atlas.runs()
+    if run.base == "nano" and run.family == "base" and run.dataset == "CIFAR-10"
+]
 for run in runs:
     print(f"seed {run.seed}: {run.validation[-1]:.1f} % validation, {run.test[-1]:.1f} % test, "
           f"{run.seconds / 60:.0f} minutes on {run.device}")  # fmt: skip
@@ -282,7 +294,8 @@ import statistics
 tops = [run.validation[-1] for run in runs]
 factor = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}[len(tops)]
 mean, spread = statistics.mean(tops), statistics.stdev(tops)
-print(f"mean {mean:.2f} %, standard deviation {spread:.2f}, so {mean:.2f} plus or minus {factor * spread / math.sqrt(len(tops)):.2f}")
+half = factor * spread / math.sqrt(len(tops))
+print(f"standard deviation {spread:.2f}, so the mean is {mean:.2f} % plus or minus {half:.2f}")
 
 # %% [markdown]
 # From lesson 05 on you will compare networks of different shapes like this. A point without such an interval is an anecdote.

@@ -38,7 +38,9 @@ ask("00.q1", "00.q3", "00.q8")
 
 # %%
 guess = predict(
-    "01.macs", "Multiplications in this layer, for one image", choices=["10^5", "10^6", "10^7", "10^8", "10^9"]
+    "01.macs",
+    "Multiplications in this layer, for one image",
+    choices=["10^5", "10^6", "10^7", "10^8", "10^9"],
 )
 
 # %% [markdown]
@@ -89,6 +91,7 @@ print(f"PyTorch counts {counter.get_total_flops():,}")
 # >
 # > $K^2 \cdot C_\text{in} \cdot C_\text{out} \cdot H^2$ for a K x K kernel and an output of H x H pixels
 
+
 # %%
 def conv_macs(kernel, in_channels, out_channels, height):
     """MACs of a K x K convolution whose output has height x height positions."""
@@ -126,7 +129,7 @@ print("image side      x", conv_macs(3, 64, 128, 112) / before)
 # %% tags=["nbval-check-output"]
 weights = sum(parameter.numel() for parameter in standard.parameters())
 print(f"by hand {3**2 * 64 * 128:,}, PyTorch {weights:,}")
-print(f"each weight is used {before // weights:,} times for one image, once at each of {56 * 56:,} positions")
+print(f"each weight is used {before // weights:,} times: once at each of {56 * 56:,} positions")
 
 # %% [markdown]
 # This is why a network can be small to download and slow to run. Parameters and MACs are two different costs, and
@@ -140,11 +143,15 @@ print(f"each weight is used {before // weights:,} times for one image, once at e
 # %% tags=["nbval-check-output"]
 import warnings
 
-warnings.simplefilter("ignore", FutureWarning)  # fvcore uses a part of PyTorch that is on its way out
+warnings.simplefilter(
+    "ignore", FutureWarning
+)  # fvcore uses a part of PyTorch that is on its way out
 from fvcore.nn import FlopCountAnalysis
 
 small = nn.Sequential(standard, nn.BatchNorm2d(128), nn.SiLU(), nn.AdaptiveAvgPool2d(1)).eval()
-for operator, count in FlopCountAnalysis(small, image).unsupported_ops_warnings(False).by_operator().items():
+for operator, count in (
+    FlopCountAnalysis(small, image).unsupported_ops_warnings(False).by_operator().items()
+):
     print(f"{operator:<20} {count:>13,}")
 
 # %% [markdown]
@@ -223,7 +230,10 @@ print(f"pointwise {pointwise_macs:>11,}")
 print(f"together  {separable_macs:>11,}  = {separable_macs / before:.4f} of {before:,}")
 
 # %%
-share.reveal("about 1/8", "0.1189: close to 1/9, the kernel's area, plus a little. Where the rest comes from is next.")
+share.reveal(
+    "about 1/8",
+    "0.1189: close to 1/9, the kernel's area, plus a little. Where the rest comes from is next.",
+)
 
 # %% [markdown]
 # Divide on paper. Both jobs share the factor $C_\text{in} \cdot H^2$, and so does the standard layer, so it cancels:
@@ -261,7 +271,8 @@ figures.separable_ratio()
 for kernel in (3, 5):
     whole = cost.convolution(64, 128, kernel, resolution=56)
     parts = cost.separable(64, 128, kernel, resolution=56)
-    print(f"{kernel}x{kernel}: standard {whole.macs:>11,}   separable {sum(part.macs for part in parts):>10,}")
+    separated = sum(part.macs for part in parts)
+    print(f"{kernel}x{kernel}: standard {whole.macs:>11,}   separable {separated:>10,}")
 
 # %% [markdown]
 # (`cost.convolution` and `cost.separable` are the formulas that you have just derived, kept in the course's package
@@ -298,7 +309,11 @@ print("weights", tuple(combined.shape), "same outputs:", same)
 for worth in (0.9, 0.5, 0.2, 0.1):
     for kernel in (3, 5):
         gap = worth - 1 / kernel**2
-        answer = f"pays above {1 / gap:.1f} output channels" if gap > 0 else "never pays, however many channels"
+        answer = (
+            f"pays above {1 / gap:.1f} output channels"
+            if gap > 0
+            else "never pays, however many channels"
+        )
         print(f"worth {worth:.0%}, {kernel}x{kernel}: {answer}")
 
 # %% [markdown]
@@ -318,7 +333,12 @@ speedup = predict("01.speedup", "How many times faster is the separable layer, h
 # %%
 from torch.utils.benchmark import Timer
 
-layers = {"standard": standard, "depthwise": depthwise, "pointwise": pointwise, "separable": separable}
+layers = {
+    "standard": standard,
+    "depthwise": depthwise,
+    "pointwise": pointwise,
+    "separable": separable,
+}
 images = torch.randn(8, 64, 56, 56).to(memory_format=torch.channels_last)
 
 
@@ -326,22 +346,32 @@ def seconds(layer, images):
     """Median time of a call, without gradients, on all the cores that PyTorch uses."""
     layer = layer.to(memory_format=torch.channels_last)
     with torch.inference_mode():
-        timer = Timer("layer(images)", globals={"layer": layer, "images": images}, num_threads=torch.get_num_threads())
+        timer = Timer(
+            "layer(images)",
+            globals={"layer": layer, "images": images},
+            num_threads=torch.get_num_threads(),
+        )
         return timer.blocked_autorange(min_run_time=0.4).median
 
 
 took = {name: seconds(layer, images) for name, layer in layers.items()}
 
 # %%
-macs = {"standard": before, "depthwise": depthwise_macs, "pointwise": pointwise_macs, "separable": separable_macs}
+macs = {
+    "standard": before,
+    "depthwise": depthwise_macs,
+    "pointwise": pointwise_macs,
+    "separable": separable_macs,
+}
 for name, duration in took.items():
     per_second = 8 * macs[name] / duration / 1e9
-    print(f"{name:<10} {8 * macs[name] / 1e6:>7,.0f} M MACs  {1000 * duration:>7.2f} ms  {per_second:>6.1f} billion MACs a second")
+    millions = 8 * macs[name] / 1e6
+    print(f"{name:<10} {millions:>7,.0f} M MACs  {1000 * duration:>7.2f} ms  {per_second:>6.1f} G MACs/s")
 
 # %%
 speedup.reveal(
     took["standard"] / took["separable"],
-    f"{before / separable_macs:.1f} times fewer MACs. Your machine, this minute: another run gives another number.",
+    f"{before / separable_macs:.1f} times fewer MACs. Measured here and now: another run differs.",
 )
 
 # %% [markdown]
@@ -356,7 +386,10 @@ speedup.reveal(
 # **arithmetic intensity**. For the other layers:
 
 # %% tags=["nbval-check-output"]
-counted = {"standard": cost.convolution(64, 128, 3, 56), **{part.operator: part for part in cost.separable(64, 128, 3, 56)}}
+counted = {
+    "standard": cost.convolution(64, 128, 3, 56),
+    **{part.operator: part for part in cost.separable(64, 128, 3, 56)},
+}
 for name, layer in counted.items():
     print(f"{name:<10} {layer.intensity(batch=8):>6.2f} FLOPs a byte")
 
@@ -375,13 +408,14 @@ a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
 long_a, long_b, long_sum = torch.randn(2**24), torch.randn(2**24), torch.empty(2**24)
 
 
-def median_seconds(statement):
+def best_seconds(statement):
+    """The fastest of several measurements: a roof is what the machine *can* do."""
     timer = Timer(statement, globals=globals(), num_threads=torch.get_num_threads())
-    return timer.blocked_autorange(min_run_time=0.5).median
+    return min(timer.timeit(1).mean for _ in range(30))
 
 
-flops_per_second = 2 * 1024**3 / median_seconds("a @ b")
-bytes_per_second = 3 * 4 * 2**24 / median_seconds("torch.add(long_a, long_b, out=long_sum)")
+flops_per_second = 2 * 1024**3 / best_seconds("a @ b")
+bytes_per_second = 3 * 4 * 2**24 / best_seconds("torch.add(long_a, long_b, out=long_sum)")
 print(f"{flops_per_second / 1e9:.0f} GFLOP/s, {bytes_per_second / 1e9:.1f} GB/s")
 print(f"balance: {flops_per_second / bytes_per_second:.0f} FLOPs a byte")
 
@@ -391,13 +425,14 @@ print(f"balance: {flops_per_second / bytes_per_second:.0f} FLOPs a byte")
 
 # %%
 points = [
-    (name, layer.intensity(batch=8), 2 * 8 * layer.macs / took[name]) for name, layer in counted.items()
+    (name, layer.intensity(batch=8), 2 * 8 * layer.macs / took[name])
+    for name, layer in counted.items()
 ]
 figures.roofline(points, flops_per_second, bytes_per_second)
 
 # %% [markdown]
-# (A point *above* the sloping part is no mistake. The slope is drawn for numbers that come from main memory, and eight
-# images of this size may partly fit in your processor's cache, which is faster.)
+# (A point a little *above* the slope is no mistake. The slope is drawn for numbers that come from main memory, and part of
+# eight such images may still lie in your processor's cache, which is faster. On a busy machine every point wobbles.)
 #
 # The gain from separating is real, and smaller than the MACs promise. On machines that compute fast compared with
 # their memory, such as large GPUs, the balance lies further right and the gap is wider. That is one reason why EfficientNet runs
@@ -415,7 +450,9 @@ figures.roofline(points, flops_per_second, bytes_per_second)
 # %%
 from effnet_course import explorers
 
-explorers.convolution(flops_per_second=flops_per_second, bytes_per_second=bytes_per_second, machine="measured here")
+explorers.convolution(
+    flops_per_second=flops_per_second, bytes_per_second=bytes_per_second, machine="measured here"
+)
 
 # %% [markdown]
 # ## Check yourself

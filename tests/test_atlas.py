@@ -1,0 +1,91 @@
+"""A recorded run says everything needed to repeat it, and a shipped network is the one its run made."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from effnet_course import atlas
+from effnet_course.arch import NANO
+from effnet_course.cost import network_cost
+from effnet_course.data import DataError, Images, cifar10
+from effnet_course.train import Recipe, evaluate
+
+CLASSES = tuple("abc")
+
+
+def images(split, count, seed):
+    draw = np.random.default_rng(seed)
+    labels = draw.integers(0, 3, count)
+    pixels = draw.integers(0, 100, (count, 8, 8, 3)) + 150 * np.eye(3, dtype=int)[labels][:, None, None, :]
+    return Images(pixels.astype(np.uint8), labels.astype(np.int64), CLASSES, "Noise", split, "noise")
+
+
+@pytest.fixture(scope="module")
+def measured():
+    net = replace(NANO.scaled(width=0.5, resolution=0.5), name="half")
+    parts = [images("train", 128, 0), images("validation", 60, 1), images("test", 50, 2)]
+    run, model = atlas.measure(net, Recipe(epochs=2, batch=32, seed=7), *parts, family="width", progress=False)
+    return run, model, parts
+
+
+def test_a_row_holds_what_is_needed_to_repeat_the_run(measured):
+    run, model, (train, validation, test) = measured
+    assert (run.dataset, run.base, run.family, run.width, run.resolution) == ("Noise", "half", "width", 0.5, 8)
+    assert (run.seed, run.recipe["seed"], run.recipe["epochs"], run.training_images) == (7, 7, 2, 128)
+    assert (run.params, run.macs) == network_cost(model.architecture, 3)[:2]
+    assert len(run.loss) == len(run.validation) == 2 and len(run.test) == 1
+    assert run.validation[-1] == pytest.approx(evaluate(model, validation).top1, abs=0.01)
+    assert run.test[-1] == pytest.approx(evaluate(model, test).top1, abs=0.01)
+    assert run.seconds > 0 and "threads" in run.device and run.torch == torch.__version__
+
+
+def test_rows_come_back_as_they_were_written(measured, tmp_path):
+    run = measured[0]
+    atlas.append(run, tmp_path / "new" / "rows.jsonl")
+    atlas.append(replace(run, seed=8), tmp_path / "new" / "rows.jsonl")
+    assert atlas.runs(tmp_path / "new") == [run, replace(run, seed=8)]
+
+
+def test_a_shipped_network_is_the_one_its_run_made(measured, tmp_path):
+    run, model, (_, validation, _) = measured
+    atlas.save_network(model, run, tmp_path / "half.safetensors")
+    again, its_run = atlas.network("half", tmp_path)
+    assert its_run == run
+    assert again.architecture == model.architecture and not again.training
+    assert evaluate(again, validation).top1 == pytest.approx(run.validation[-1], abs=2)  # half precision
+    with pytest.raises(LookupError, match="'none-such'. There are: half"):
+        atlas.network("none-such", tmp_path)
+
+
+def test_shipped_rows_are_complete_and_count_as_this_course_counts():
+    rows = atlas.runs()
+    assert rows
+    for run in rows:
+        assert len(run.validation) == run.recipe["epochs"] == len(run.loss)
+        assert run.seed == run.recipe["seed"]
+        assert all(0 <= top1 <= 100 for top1 in (*run.validation, *run.test))
+        if run.base == "nano":
+            net = NANO.scaled(run.depth, run.width, run.resolution / NANO.resolution)
+            cost = network_cost(net, 10)
+            assert (run.params, run.macs, run.activations) == (cost.params, cost.macs, cost.activations)
+    assert len({json.dumps(asdict(run)) for run in rows}) == len(rows)
+
+
+@pytest.mark.parametrize("path", sorted(atlas.RECORDS.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_shipped_networks_are_small_and_reach_what_their_run_says(path, monkeypatch, tmp_path):
+    assert path.stat().st_size < 2_000_000
+    model, run = atlas.network(path.stem)
+    assert run in atlas.runs()
+    shared = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not shared.exists():
+        pytest.skip("CIFAR-10 is not beside the checkout")
+    monkeypatch.setenv("EFFNET_HOME", str(tmp_path))
+    try:
+        validation = cifar10("validation", run.resolution, shared, download=False)
+    except DataError as error:
+        pytest.skip(str(error))
+    assert evaluate(model, validation).top1 == pytest.approx(run.validation[-1], abs=0.3)
