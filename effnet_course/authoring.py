@@ -146,6 +146,8 @@ def build(root: Path = ROOT, sheet: Callable[[str], list] = _sheet, outputs: boo
     sources = [read(path, root, faults) for path in sorted((root / "source").glob("*/*.py"))]
     guesses = [(source, cell) for source in sources for cell in source.cells]
     faults += _repeated([(key, s.path, line) for s, cell in guesses for key, line in cell.calls("predict")])
+    if faults:
+        raise SourceError("\n".join(faults))
     repository = tomllib.loads((root / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
     notebooks = {}
     for source in sources:

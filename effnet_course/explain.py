@@ -55,26 +55,36 @@ def by_class(values: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.nda
     return means, np.sqrt(((values - means[np.searchsorted(classes, labels)]) ** 2).mean(0))
 
 
-def top1_with_gates(model, images, change: Callable, modules: Iterable | None = None) -> float:
-    """Top-1, in percent, when gates (N, C, 1, 1) go through `change` before they scale anything.
+def answers(model, images, change: Callable | None = None, modules: Iterable | None = None) -> np.ndarray:
+    """The class that a network gives each image, where gates (N, C, 1, 1) go through `change` before they scale.
 
-    `modules`: the squeeze-and-excitation modules to change, all of them if None. The network itself is left as it is.
+    `modules`: the squeeze-and-excitation modules to change, all of them if None. The network is left as it was. Images
+    go through in batches of 500, in their order, and `change` sees a batch at a time.
     """
-    from effnet_course.train import evaluate
+    import torch
+
+    from effnet_course.train import to_input
 
     chosen = squeeze_excitations(model) if modules is None else modules
-    hooks = [m.register_forward_hook(lambda m, x, _: x[0] * change(m.gates(x[0]))) for m in chosen]
+    hooks = []
+    if change is not None:
+        hooks = [m.register_forward_hook(lambda m, x, _: x[0] * change(m.gates(x[0]))) for m in chosen]
+    found = []
     try:
-        return evaluate(model, images).top1
+        with torch.inference_mode():
+            for start in range(0, len(images), 500):
+                pixels = torch.from_numpy(np.array(images.pixels[start : start + 500]))
+                found.append(model(to_input(pixels)).argmax(1))
     finally:
         for hook in hooks:
             hook.remove()
+    return torch.cat(found).numpy()
 
 
 def recorded_gates(name: str = "nano-16px") -> dict:
     """What `benchmarks/record_gates.py` wrote for a network that ships with the course.
 
     Keys: "run" (how the network was trained), "dataset", "images", "classes", "blocks" (a list; each with its "block"
-    from 1, "channels", "means" of each class, "spread" around them) and "top1" (with gates changed in several ways).
+    from 1, "channels", "means" of each class, "spread" around them) and "changed" (top-1 with the gates changed).
     """
     return json.loads((RECORDS / f"{name}-gates.json").read_text())

@@ -68,6 +68,12 @@ def test_a_folder_that_cannot_be_written_is_missing(empty_home, monkeypatch):
     assert "set EFFNET_HOME" in finding("your folder").advice
 
 
+def test_nor_may_it_be_somebody_else_s(monkeypatch):
+    assert not finding("your folder").missing
+    monkeypatch.setattr(doctor.os, "access", lambda path, mode: False)
+    assert finding("your folder").missing
+
+
 def test_little_memory_gets_an_advice(monkeypatch):
     monkeypatch.setattr(doctor, "_bytes_of_memory", lambda: (8e9, 1.5e9))
     assert finding("memory").seen == "8.0 GB, 1.5 GB of it free"
@@ -108,7 +114,7 @@ def test_an_environment_that_is_not_as_pinned_is_named(empty_home, monkeypatch):
     import numpy
 
     monkeypatch.setattr(doctor, "checkout", lambda: empty_home)
-    lock = f"pip-that-is-not==1.0\nnumpy=={numpy.__version__} ; python_full_version < '4'\nnumpy==0.1\n"
+    lock = f"no-such-package==1.0\nnumpy==0.1\nnumpy=={numpy.__version__} ; python_full_version < '4'\n"
     (empty_home / "requirements.lock").write_text(lock)
     assert finding("environment").seen == "1 packages are as pinned in requirements.lock"
     (empty_home / "requirements.lock").write_text("numpy==0.1\n")

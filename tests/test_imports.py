@@ -25,6 +25,7 @@ MAY = {
     "data": "shapes containers download images home",
     "train": "data images home",
     "atlas": "arch cost model data images train home",
+    "explain": "model data train atlas",
     "figures": "arch cost svg",
     "explorers": "arch cost svg",
     "asking": "home svg",

@@ -1,6 +1,7 @@
 """How the notebooks are executed: off the network, compared with what is recorded, within their budgets."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +16,6 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 TESTS = Path(__file__).parent
 NO_NETWORK = """\
 import errno, os, socket
-from pathlib import Path
-assert not Path(os.environ["EFFNET_HOME"]).exists()
 if "EFFNET_OFFLINE" not in os.environ:
     assert [name for _, name in socket.if_nameindex()] == ["lo"]
     try:
@@ -25,6 +24,11 @@ if "EFFNET_OFFLINE" not in os.environ:
         assert error.errno == errno.ENETUNREACH
     else:
         raise AssertionError("there is a network")
+"""
+EMPTY_HOME = """\
+import os
+from pathlib import Path
+Path(os.environ["EFFNET_HOME"]).mkdir(parents=True)
 """
 
 
@@ -42,14 +46,9 @@ def checked(code, printed):
 def report(tmp_path_factory):
     """What pytest says, run as the Makefile runs it, of three notebooks."""
     folder = tmp_path_factory.mktemp("notebooks")
-    frugal = new_code_cell("pass")
-    write(
-        folder / "good.ipynb",
-        new_code_cell(NO_NETWORK),
-        checked("print(2)", "2\n"),
-        seconds=60,
-        memory_mb=500,
-    )
+    frugal = new_code_cell(EMPTY_HOME)
+    good = new_code_cell(NO_NETWORK), frugal, checked("print(2)", "2\n")
+    write(folder / "good.ipynb", *good, seconds=60, memory_mb=500)
     write(folder / "changed.ipynb", checked("print(2)", "3\n"), seconds=60, memory_mb=500)
     write(folder / "slow.ipynb", frugal, seconds=0.1, memory_mb=500)
     write(folder / "large.ipynb", frugal, seconds=60, memory_mb=10)
@@ -74,7 +73,7 @@ def report(tmp_path_factory):
 
 
 def test_a_good_notebook_passes_off_the_network_and_what_it_took_is_shown(report):
-    assert "1 failed, 4 passed, 2 errors" in report
+    assert "1 failed, 5 passed, 2 errors" in report
     assert not [
         line for line in report.splitlines() if "good.ipynb" in line and ("FAILED" in line or "ERROR" in line)
     ]
@@ -97,8 +96,25 @@ def test_the_report_says_whether_there_was_a_network(report):
     assert report.count("\nnetwork: ") == 2
 
 
-def test_the_tests_run_without_a_network_or_the_course_is_told_to_keep_off_it():
-    assert offline.is_off() or os.environ["EFFNET_OFFLINE"] == "1"
+def test_the_tests_run_without_a_network_where_a_namespace_can_be_made():
+    can = shutil.which("unshare") and any(
+        subprocess.run(["unshare", flags, "true"], capture_output=True).returncode == 0 for flags in ("-n", "-rn")
+    )
+    assert offline.is_off() or not can
+
+
+def test_elsewhere_the_course_is_told_to_keep_off_the_network():
+    code = (
+        "import os, types, offline, conftest\n"
+        "offline.enter, offline.is_off = lambda: 'none', lambda: False\n"
+        "conftest._prepare(types.SimpleNamespace())\n"
+        "print(os.environ['EFFNET_OFFLINE'])\n"
+        "os.rmdir(os.environ['EFFNET_TEST_SCRATCH'])\n"
+    )
+    kept = {key: value for key, value in os.environ.items() if key != "EFFNET_OFFLINE"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=TESTS, env=kept, capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
 
 
 def measured(**changed):

@@ -126,13 +126,19 @@ def test_the_prose_agrees_with_the_data(exercise):
 def test_the_worked_number_is_the_reference_s(exercise):
     text = " ".join(_prose(exercise).split())
     [(call, printed)] = re.findall(rf"`{exercise.function}(\([^`]*\))` is `([^`]+)`", text)
-    result = exercise.reference(*ast.literal_eval(call))
-    results = result if isinstance(result, tuple) else (result,)
-    numbers = printed.strip("()").split(", ") if isinstance(result, tuple) else [printed]
+    results = _numbers_in(exercise.reference(*ast.literal_eval(call)))
+    numbers = re.sub(r"[()\[\]]", "", printed).split(", ")
     assert len(numbers) == len(results)
     for number, value in zip(numbers, results, strict=True):
         decimals = len(number.partition(".")[2])
-        assert number == f"{value:,.{decimals}f}"
+        assert number == (str(value) if isinstance(value, (bool, str)) else f"{value:,.{decimals}f}")
+
+
+def _numbers_in(result):
+    """The numbers of a result, one after the other: a tuple's, an array's, or the one it is."""
+    result = checking.plain(result)
+    result = result.tolist() if hasattr(result, "tolist") else result
+    return [n for part in result for n in _numbers_in(part)] if isinstance(result, (list, tuple)) else [result]
 
 
 @pytest.mark.parametrize("number", SHEETS)

@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 
-from effnet_course.figures.base import BLUE, GREEN, ORANGE, PINK, YELLOW, Picture
+from effnet_course.figures.base import BLUE, GREEN, ORANGE, PINK, YELLOW, Picture, plain_ticks
 
 
 def networks(rows: list[tuple[str, int, int, int, float]]) -> Picture:
@@ -12,11 +12,15 @@ def networks(rows: list[tuple[str, int, int, int, float]]) -> Picture:
         (axes[0], 2, 1e6, "parameters, millions"),
         (axes[1], 3, 1e9, "MACs for one image, billions"),
     ):
-        for name, year, *values, top1 in rows:
-            x, new = values[column - 2] / unit, name.startswith("EfficientNet")
+        costs = [row[column] / unit for row in rows]
+        for (name, year, *_, top1), x in zip(rows, costs, strict=True):
+            new = name.startswith("EfficientNet")
             axis.plot(x, top1, "o" if new else "s", color=ORANGE if new else BLUE)
-            axis.annotate(f"{name} {year}", (x, top1), xytext=(6, -4), textcoords="offset points", fontsize=8)
-        axis.set(xscale="log", xlabel=label, xlim=(axis.get_xlim()[0], axis.get_xlim()[1] * 4))
+            left = x > 4 * min(costs) and new  # these lie close together: one label each side
+            beside = {"xytext": (-6, 4), "ha": "right"} if left and x < max(costs) / 4 else {"xytext": (6, -4)}
+            axis.annotate(f"{name} {year}", (x, top1), textcoords="offset points", fontsize=8, **beside)
+        axis.set(xscale="log", xlabel=label, xlim=(min(costs) / 1.5, max(costs) * 5))
+        plain_ticks(axis.xaxis)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("ImageNet top-1, %")
     figure.tight_layout()

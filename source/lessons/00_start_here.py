@@ -275,9 +275,11 @@ for run in runs:
 figures.training_runs(runs)
 
 # %% [markdown]
-# Three things to see.
+# Some things to see.
 #
-# - The loss falls fast, then slowly; top-1 rises in the mirror image of that. The first epoch teaches more than the last five.
+# - The loss falls fast at first, then slowly. The first epochs teach more than the last.
+# - Validation top-1 rises with it, but not smoothly. While the learning rate is high, a run may end an epoch at a bad moment; towards
+#   the end, when the rate has come down, that stops. So never judge a network in the middle of a run.
 # - The loss doesn't come near 0, because this recipe smooths the labels (lesson 08) and because the network is small.
 # - The seeds end at different heights, though nothing *about the network* differs. A difference between two networks means something
 #   only if it is larger than what seeds alone do.
