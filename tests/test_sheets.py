@@ -127,7 +127,7 @@ def test_the_worked_number_is_the_reference_s(exercise):
     text = " ".join(_prose(exercise).split())
     [(call, printed)] = re.findall(rf"`{exercise.function}(\([^`]*\))` is `([^`]+)`", text)
     results = _numbers_in(exercise.reference(*ast.literal_eval(call)))
-    numbers = re.sub(r"[()\[\]]", "", printed).split(", ")
+    numbers = re.sub(r"[()\[\]\"]", "", printed).split(", ")
     assert len(numbers) == len(results)
     for number, value in zip(numbers, results, strict=True):
         decimals = len(number.partition(".")[2])
