@@ -573,7 +573,8 @@ def _classes(cases: Sequence[Case], expected: list[Any]) -> list[tuple[str, str,
                 [case[one] != case[two] for case in cases],
             )
     parts = [value if isinstance(value, tuple) else (value,) for value in expected]
-    both("the right answer is infinite", "the right answer is finite", [math.inf in part for part in parts])
+    infinite = [any(isinstance(value, float) and value == math.inf for value in part) for part in parts]
+    both("the right answer is infinite", "the right answer is finite", infinite)
     return found
 
 

@@ -531,3 +531,16 @@ def test_every_field_of_the_data_is_documented():
                     assert isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant), (
                         field.target.id
                     )
+
+
+def test_a_wrong_array_that_fits_no_mistake_is_shown_like_any_wrong_answer():
+    def rows(count: int):
+        return numpy.arange(count * 3.0).reshape(count, 3)
+
+    exercise = dataclasses.replace(
+        AREA, reference=rows, cases=lambda seed: [{"count": n} for n in range(1, 8)], misconceptions=()
+    )
+    cases = exercise.cases(0)
+    verdict = judge(exercise, cases, [rows(n) + (n > 5) for n in range(1, 8)])
+    assert not verdict.passed and "count=6" in verdict.message
+    assert judge(exercise, cases, [rows(n) for n in range(1, 8)]).passed

@@ -13,7 +13,8 @@ def training_steps(images: int, batch: int, epochs: int) -> int:
 def cases(seed: int) -> list[Case]:
     draw = random.Random(f"00.1 {seed}")
     rows = [(2, 2, 1), (3, 2, 1), (3, 2, 2), (10, 4, 3), (128, 128, 2)]
-    rows += sorted((draw.randint(200, 60_000), draw.choice((32, 48, 64, 100, 128)), draw.randint(1, 30)) for _ in range(10))
+    batches = (32, 48, 64, 100, 128)
+    rows += sorted((draw.randint(200, 60_000), draw.choice(batches), draw.randint(1, 30)) for _ in range(10))
     return [{"images": images, "batch": batch, "epochs": epochs} for images, batch, epochs in rows]
 
 
