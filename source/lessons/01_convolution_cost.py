@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   effnet_course: {title: "Why is a 3x3 convolution expensive?", minutes: 75, seconds: 40, memory_mb: 1200}
+#   effnet_course: {title: "Why is a 3x3 convolution expensive?", minutes: 75, seconds: 40, memory_mb: 1300}
 # ---
 
 # %% [markdown]
