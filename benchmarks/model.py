@@ -75,4 +75,4 @@ if __name__ == "__main__":
             for name, row in ratios(models, work, pictures, labels, options.rounds).items():
                 ratio, low, high, fastest, ms = row
                 spread = f"{low:.3f} to {high:.3f}"
-                print(f"{layout:<15}{kind:<15}{name:<15}{ratio:>5.3f}{spread:>17}{fastest:>10.3f}{ms:>9.1f}", flush=True)
+                print(f"{layout:<15}{kind:<15}{name:<15}{ratio:>5.3f}{spread:>17}{fastest:>10.3f}{ms:>9.1f}")
