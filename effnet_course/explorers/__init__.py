@@ -7,5 +7,21 @@
 from effnet_course.explorers.base import Explorer, Slider
 from effnet_course.explorers.lesson00 import FIRST_SLIDER, first_slider
 from effnet_course.explorers.lesson01 import CONVOLUTION, convolution
+from effnet_course.explorers.lesson02 import MBCONV, mbconv
+from effnet_course.explorers.lesson03 import gates, gates_explorer
+from effnet_course.explorers.lesson04 import STAGE_TABLE, stage_table
 
-__all__ = ["CONVOLUTION", "FIRST_SLIDER", "Explorer", "Slider", "convolution", "first_slider"]
+__all__ = [
+    "CONVOLUTION",
+    "FIRST_SLIDER",
+    "MBCONV",
+    "STAGE_TABLE",
+    "Explorer",
+    "Slider",
+    "convolution",
+    "first_slider",
+    "gates",
+    "gates_explorer",
+    "mbconv",
+    "stage_table",
+]
