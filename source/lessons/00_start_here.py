@@ -40,7 +40,7 @@ print(doctor.report())
 #
 # All through the course you are asked for a guess *before* the answer shows, and how sure you are. That is not a test.
 # People remember what surprised them, and you can only be surprised if you expected something. Your guesses stay on your
-# machine; at the end of the course you will see how well you knew what you knew.
+# machine, in `~/.effnet-course/guesses.jsonl`.
 
 # %%
 from effnet_course.asking import ask, predict

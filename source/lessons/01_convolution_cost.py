@@ -114,7 +114,7 @@ print("image side      x", conv_macs(3, 64, 128, 112) / before)
 # %% [markdown]
 # Kernel and side enter squared. A network that doubles the width of *all* its layers doubles input and output channels
 # at once, and pays four times as well. You will meet those squares again in lesson 05, where they become the
-# law of scaling: depth costs once, width and resolution twice.
+# law of scaling: cost grows with the depth of a network, but with the *square* of its width and of its resolution.
 #
 # A **stride** of 2 visits every second position in both directions. H above is the side of the *output*, so
 # stride 2 leaves a quarter of the MACs.
@@ -161,8 +161,8 @@ for operator, count in (
 # - It counts 2 for each number that is normalised and 1 for each that is pooled. PyTorch's counter counts neither.
 # - It says nothing about the activation. Each counter has operations that it does not know.
 #
-# None of this matters much here: the normalisation adds 0.3 %. In a whole EfficientNet-B0 the same habit adds 4 %,
-# and explains why some tables print 0.40 billion for it and others 0.39. When numbers disagree, ask what was counted
+# None of this matters much here: the normalisation adds 0.3 %. In a whole EfficientNet-B0 the same habit turns 386 million
+# into 402 million, which is why some tables print 0.40 billion for it and others 0.39. When numbers disagree, ask what was counted
 # before you ask who is wrong.
 
 # %% [markdown]
@@ -265,7 +265,7 @@ print(f"counter {counter.get_total_flops() / 2 / before:.6f}")
 figures.separable_ratio()
 
 # %% [markdown]
-# That is why EfficientNet can use 5x5 kernels in half of its stages. Compare 5x5 with 3x3 in both kinds of layer:
+# That is why EfficientNet can afford 5x5 kernels in three of its seven stages. Compare 5x5 with 3x3 in both kinds of layer:
 
 # %% tags=["nbval-check-output"]
 for kernel in (3, 5):
@@ -299,9 +299,9 @@ print("weights", tuple(combined.shape), "same outputs:", same)
 #
 # ## When does it pay?
 #
-# Suppose that separating costs something, and a separable layer is worth only a share $q$ of the standard one. (Think of
-# the share of the accuracy gain that it keeps. It is an assumption; we will measure such things from lesson 05
-# on.) Per MAC, the separable layer is worth more as long as its share of the worth is above its share of the cost:
+# Suppose that separating costs something, and a separable layer is worth only a share $q$ of the standard one. (What
+# "worth" is, say accuracy above guessing, does not matter here, and the share is an assumption; from lesson 05 on we measure such
+# things.) Per MAC, the separable layer is worth more as long as its share of the worth is above its share of the cost:
 #
 # $$q > \frac{1}{C_\text{out}} + \frac{1}{K^2}$$
 
@@ -383,7 +383,7 @@ speedup.reveal(
 # Before a core can multiply two numbers, they must come from memory, and the result must go back. Take the depthwise layer, far
 # from the borders. For each output number it does 9 MACs, 18 FLOPs. If each number moves only once, it reads one input
 # number and writes one output number, 4 bytes each. So it does 18 FLOPs for 8 bytes, 2.25 FLOPs for each byte. This is called
-# **arithmetic intensity**. For the other layers:
+# **arithmetic intensity**. The package counts the same way, and adds the weights, which move once for the whole batch of 8 images:
 
 # %% tags=["nbval-check-output"]
 counted = {
@@ -420,8 +420,8 @@ print(f"{flops_per_second / 1e9:.0f} GFLOP/s, {bytes_per_second / 1e9:.1f} GB/s"
 print(f"balance: {flops_per_second / bytes_per_second:.0f} FLOPs a byte")
 
 # %% [markdown]
-# A layer that does fewer FLOPs a byte than the balance waits for memory. One that does more waits for arithmetic. Here are your
-# three layers under your own roof. A point far below it uses neither memory nor cores well: some other cost, or a poor routine.
+# A layer that does fewer FLOPs a byte than the balance waits for memory. One that does more waits for arithmetic. This balance is also called the **ridge**. Here are
+# the standard layer and the two halves of the separable one under your own roof. A point far below it uses neither memory nor cores well: some other cost, or a poor routine.
 
 # %%
 points = [
