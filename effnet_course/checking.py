@@ -13,6 +13,7 @@ import inspect
 import json
 import math
 import os
+import re
 import sys
 import textwrap
 import time
@@ -410,8 +411,8 @@ def _pattern(
     where = _where(cases, expected, wrong)
     return (
         _wrong_kind(exercise, expected, outputs, wrong[0])
-        or _tuple_pattern(exercise, expected, outputs, where)
-        or _about("Your answer", _number_pattern(expected, outputs))
+        or _tuple_pattern(exercise, cases, expected, outputs, wrong)
+        or _about("Your answer", _number_pattern(expected, outputs, wrong[0]))
         or where
     )
 
@@ -431,7 +432,11 @@ def _wrong_kind(exercise: Exercise, expected: list[Any], outputs: Sequence[Any],
         return ""
     names = f" ({', '.join(exercise.returns)})" if exercise.returns else ""
     wanted = f"{len(want)} values{names}" if many else _kind(want)
-    given = f"{len(got)}" if many and type(got) in (list, tuple) else _kind(got)
+    if many and len(want) == 1:
+        wanted = f"{_kind(want)} of one value{names}"
+    given = _kind(got)
+    if many and type(got) in (list, tuple):
+        given = f"{_kind(got)} of {len(got)}" if len(want) == 1 else f"{len(got)}"
     return f"The answer is {wanted}; your function returns {given}."
 
 
@@ -453,8 +458,10 @@ def _kind(value: Any) -> str:
     return kinds.get(type(value), f"a {type(value).__name__}")
 
 
-def _tuple_pattern(exercise: Exercise, expected: list[Any], outputs: Sequence[Any], where: str) -> str:
-    """For tuples of numbers: in another order, or right but for one place, and `where` if that is all."""
+def _tuple_pattern(
+    exercise: Exercise, cases: Sequence[Case], expected: list[Any], outputs: Sequence[Any], wrong: list[int]
+) -> str:
+    """For tuples of numbers: in another order, or right but for one place, and what can be said of that."""
     sizes = {len(value) if isinstance(value, (list, tuple)) else 0 for value in [*expected, *outputs]}
     if len(sizes) != 1 or sizes == {0}:
         return ""
@@ -463,14 +470,16 @@ def _tuple_pattern(exercise: Exercise, expected: list[Any], outputs: Sequence[An
     if size > 1 and all(agree(list(e)[::-1], g, exercise.tolerance) for e, g in pairs):
         return "Those are the right values in the opposite order."
     bad = [k for k in range(size) if not all(agree(e[k], g[k], exercise.tolerance) for e, g in pairs)]
-    clauses = [_number_pattern([e[k] for e in expected], [g[k] for g in outputs]) for k in bad]
+    clauses = [_number_pattern([e[k] for e in expected], [g[k] for g in outputs], wrong[0]) for k in bad]
     if len(bad) == size and len(set(clauses)) == 1:
-        return _about("Each of your values", clauses[0])
-    if len(bad) != 1:
+        return _about("Each of your values" if size > 1 else "Your value", clauses[0])
+    if len(bad) != 1 or size == 1:
         return ""
     name = f" ({exercise.returns[bad[0]]})" if exercise.returns else ""
     others = "the other is" if size == 2 else "the others are"
-    sentence = f"Only the {ORDINALS[bad[0]]} value{name} is off; {others} right in every case."
+    place = f"the {ORDINALS[bad[0]]} value" if bad[0] < len(ORDINALS) else f"value {bad[0] + 1}"
+    sentence = f"Only {place}{name} is off; {others} right in every case."
+    where = _where(cases, [e[bad[0]] for e in expected], wrong)
     return f"{sentence} {_about('It', clauses[0]) or where}".strip()
 
 
@@ -485,18 +494,23 @@ FACTOR_NOTES = {
 }
 
 
-def _number_pattern(expected: list[Any], got: list[Any]) -> str:
-    """What can be said of numbers that are off, as the end of a sentence about them."""
+def _number_pattern(expected: list[Any], got: list[Any], shown: int) -> str:
+    """What can be said of numbers that are off, as the end of a sentence about them.
+
+    `shown` is the place of the case that the student sees beside it.
+    """
     if not (all(map(_is_number, expected)) and all(map(_is_number, got))):
         return ""
-    if any(math.isnan(g) for g in got) and not any(math.isnan(e) for e in expected):
-        return "is not a number (nan) in some cases. Is infinity taken from infinity, or divided by it?"
-    if any(math.isinf(g) and not math.isinf(e) for e, g in zip(expected, got, strict=True)):
-        return "is infinite in a case where the right answer is a number."
+    if math.isnan(got[shown]) and not math.isnan(expected[shown]):
+        return "is not a number (nan) here. Is infinity taken from infinity, or divided by it?"
+    if math.isinf(got[shown]) and math.isfinite(expected[shown]):
+        return "is infinite here, and the right answer is not."
+    if any(math.isfinite(e) and not math.isfinite(g) for e, g in zip(expected, got, strict=True)):
+        return ""
     pairs = [(e, g) for e, g in zip(expected, got, strict=True) if math.isfinite(e) and math.isfinite(g)]
     if len(pairs) < max(3, len(got) / 2) or len({e for e, _ in pairs}) < 3:
         return ""
-    if len({g for _, g in pairs}) == 1:
+    if len(set(got)) == 1:
         return "is the same in every case, whatever the function is given."
     if any(math.isinf(e) and e != g for e, g in zip(expected, got, strict=True)):
         return ""
@@ -535,11 +549,11 @@ def _where(cases: Sequence[Case], expected: list[Any], wrong: list[int]) -> str:
         return ""
     for here, elsewhere, members in _classes(cases, expected):
         if members == bad:
-            return f"It is right wherever {elsewhere}, and wrong wherever {here}."
+            return f"In the cases tried, it is right wherever {elsewhere}, and wrong wherever {here}."
         telling = len(cases) - len(members) >= 2 and 2 * len(bad) > len(members)
         if bad < members and telling and (best is None or len(members) < len(best[1])):
             best = (elsewhere, members)
-    return f"It is right wherever {best[0]}." if best else ""
+    return f"In the cases tried, it is right wherever {best[0]}." if best else ""
 
 
 def _classes(cases: Sequence[Case], expected: list[Any]) -> list[tuple[str, str, set[int]]]:
@@ -567,6 +581,8 @@ def _classes(cases: Sequence[Case], expected: list[Any]) -> list[tuple[str, str,
         both(f"{name} is odd", f"{name} is even", [case[name] % 2 == 1 for case in cases])
     for k, one in enumerate(whole):
         for two in whole[k + 1 :]:
+            if {one, two} != {"height", "width"} and one.split("_")[-1] != two.split("_")[-1]:
+                continue  # whether a kernel and a stride are equal means nothing
             both(
                 f"{one} and {two} differ",
                 f"{one} and {two} are equal",
@@ -634,7 +650,8 @@ PLAIN_WORDS = {
 
 
 def _plain_words(raised: Raised) -> str:
-    words = PLAIN_WORDS.get(raised.kind, "It stops")
+    own = re.search(r"\braise\b", raised.line)  # what the student raises needs no guess at its cause
+    words = "It stops" if own else PLAIN_WORDS.get(raised.kind, "It stops")
     where = f", in the line `{raised.line}`" if raised.line else ""
     text = raised.text.strip().splitlines()[-1][:200] if raised.text.strip() else ""
     return f"{words}{where}. Python says: {raised.kind}{': ' + text if text else ''}"

@@ -199,8 +199,10 @@ PATTERNS = {
     "too small by 1 in every case": lambda h, w, s: area(h, w, s) - 1,
     "upside down": lambda h, w, s: 1 / area(h, w, s),
     "the same in every case": lambda h, w, s: 7,
-    "right wherever stride is 1, and wrong wherever stride is above 1": lambda h, w, s: h * w + (s > 1) * h,
-    "It is right wherever stride is 1.\n": lambda h, w, s: area(h, w, s) + (s > 1 and h != 8) * h,
+    "In the cases tried, it is right wherever stride is 1, and wrong wherever stride is above 1.": lambda h, w, s: (
+        h * w + (s > 1) * h
+    ),
+    "In the cases tried, it is right wherever stride is 1.\n": lambda h, w, s: area(h, w, s) + (s > 1 and h != 8) * h,
     "returns nothing here": lambda h, w, s: area(h, w, s) if s < 2 else None,
     "The answer is a number; your function returns a tuple": lambda h, w, s: (h // s, w // s),
     "The answer is a number; your function returns a list": lambda h, w, s: [area(h, w, s)],
@@ -210,7 +212,10 @@ PATTERNS = {
     "The answer is a number; your function returns a set": lambda h, w, s: {h, w},
     "a number of more than 300 digits": lambda h, w, s: 10**400 + h,
     "not a number (nan)": lambda h, w, s: math.nan,
-    "infinite in a case where": lambda h, w, s: math.inf,
+    "infinite here, and the right answer is not": lambda h, w, s: math.inf,
+    "it is right wherever stride is 1, and wrong": lambda h, w, s: (
+        area(h, w, s) if s < 2 else h * w if h < 8 else math.inf
+    ),
     "is not a whole number in every case": lambda h, w, s: h * w / s**2 + h / 7,
 }  # fmt: skip
 
@@ -239,6 +244,62 @@ def test_a_wrong_tuple_is_described(says, answer):
     assert says in verdict(answer, HALVES).message
 
 
+def sides(in_channels: int, out_channels: int, kernel: int) -> tuple[float, float]:
+    return in_channels / kernel, math.inf if kernel == 5 else out_channels / kernel
+
+
+SIDES = dataclasses.replace(
+    HALVES,
+    reference=sides,
+    returns=("in", "out"),
+    cases=lambda seed: [
+        dict(in_channels=i, out_channels=o, kernel=k)
+        for i, o, k in [(2, 2, 3), (3, 4, 3), (4, 4, 4), (3, 5, 2), (5, 5, 5), (4, 6, 4), (7, 7, 2), (5, 9, 3)]
+    ],
+)
+
+
+def test_where_one_value_is_right_is_told_of_that_value_and_of_the_cases_tried():
+    def answer(in_channels, out_channels, kernel):
+        first, second = sides(in_channels, out_channels, kernel)
+        return first, second + (in_channels != out_channels) * out_channels**2
+
+    assert (
+        "Only the second value (out) is off; the other is right in every case. In the cases tried, it is right "
+        "wherever in_channels and out_channels are equal, and wrong wherever in_channels and out_channels differ."
+    ) in verdict(answer, SIDES).message
+
+
+def test_only_parameters_that_belong_together_are_compared():
+    def answer(in_channels, out_channels, kernel):
+        first, second = sides(in_channels, out_channels, kernel)
+        return first + (in_channels != kernel) * out_channels**2, second
+
+    message = verdict(answer, SIDES).message
+    assert "Only the first value (in) is off" in message and "equal" not in message
+
+
+def test_what_is_said_of_infinity_is_true_of_the_case_shown():
+    def answer(height, width, stride):
+        return area(height, width, stride) + 1 if height < 20 else math.inf
+
+    assert "infinite" not in verdict(answer).message
+
+
+def test_a_list_of_one_or_of_many_values_is_described():
+    one = dataclasses.replace(HALVES, reference=lambda size, share: [size], returns=())
+    assert "The answer is a list of one value; your function returns a number." in (
+        verdict(lambda size, share: size, one).message
+    )
+    assert "The answer is a list of one value; your function returns a list of 2." in (
+        verdict(lambda size, share: [size, size], one).message
+    )
+    assert "Your value is exactly twice" in verdict(lambda size, share: [2 * size], one).message
+    assert "Only" not in verdict(lambda size, share: [size**2 + 7 * (size > 2)], one).message
+    many = dataclasses.replace(HALVES, reference=lambda size, share: [size] * 8, returns=())
+    assert "Only value 8 is off" in verdict(lambda size, share: [size] * 7 + [2 * size], many).message
+
+
 def test_where_nothing_can_be_said_the_case_stands_alone():
     wrong = verdict(lambda height, width, stride: height + (7 * width + stride) ** 2)
     assert len(wrong.message.splitlines()) == 5 and wrong.message.endswith('For a hint: `hint("99.1")`')
@@ -261,6 +322,15 @@ def test_an_error_is_told_in_plain_words_with_the_call_and_the_line():
     assert "    area(height=2, width=3, stride=1)" in message and "expected" not in message
     assert "It divides by zero, in the line `return height / (stride - 1)`." in message
     assert "ZeroDivisionError" in message
+
+
+def test_an_error_that_the_answer_raises_is_told_without_a_guess_at_its_cause():
+    def answer(height, width, stride):
+        raise ValueError("too small")
+
+    message = verdict(answer).message
+    assert 'It stops, in the line `raise ValueError("too small")`. Python says: ValueError: too small' in message
+    assert "It hands over a value" in verdict(lambda height, width, stride: math.sqrt(-1)).message
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 Integers throughout; a convolution writes floor((H + 2 padding - kernel) / stride) + 1 rows of output.
 """
 
+import functools
 import math
 import random
 
@@ -38,6 +39,7 @@ MAC_CASES = [  # one thing more at a time
     (1, 1, 1, 2, 2, 1, 0, 1),
     (2, 3, 1, 2, 3, 1, 0, 1),
     (1, 1, 3, 3, 3, 1, 0, 1),
+    (1, 1, 1, 3, 5, 2, 0, 1),
     (1, 1, 3, 4, 4, 1, 1, 1),
     (2, 4, 3, 4, 4, 1, 1, 2),
     (1, 2, 3, 6, 6, 2, 1, 1),
@@ -80,6 +82,15 @@ def _macs_square(in_channels, out_channels, kernel, height, width, stride, paddi
 
 def _macs_stride_once(in_channels, out_channels, kernel, height, width, stride, padding, groups):
     return conv_macs(in_channels, out_channels, kernel, height, width, 1, padding, groups) // stride
+
+
+def _macs_thinned(power):
+    """conv_macs with the input's pixels, divided by a power of the stride, for the output's."""
+
+    def answer(in_channels, out_channels, kernel, height, width, stride, padding, groups):
+        return kernel**2 * (in_channels // groups) * out_channels * height * width // stride**power
+
+    return answer
 
 
 def _macs_by_listing_stops(in_channels, out_channels, kernel, height, width, stride, padding, groups):
@@ -141,6 +152,12 @@ MACS = Exercise(
             "Your output is the image's size divided by the stride, rounded up, whatever the padding. That "
             "padding is usual, but it is an input here: on the case above, slide the window along one row by "
             "hand and count."),
+        Misconception("input positions over the stride squared", _macs_thinned(2),
+            "You get the number of stops from the number of pixels in the input and the stride alone. On the "
+            "case above, draw the image and count the places where the window can be."),
+        Misconception("input positions over the stride", _macs_thinned(1),
+            "You count the pixels of the input and thin them by the stride once. On the case above, draw the "
+            "image and count the places where the window can be, along its rows and from row to row."),
         Misconception("stride counted along one side only", _macs_stride_once,
             "You thinned the stops by the stride once. Along the rows the window skips stops; what does it "
             "do from one row to the next?"),
@@ -205,6 +222,11 @@ def _params_at_each_stop(in_channels, out_channels, kernel, height, width, strid
     return macs + (out_channels if bias else 0)
 
 
+def _params_bias_at_each_stop(in_channels, out_channels, kernel, height, width, stride, padding, groups, bias):
+    stops = _outputs(height, kernel, stride, padding) * _outputs(width, kernel, stride, padding)
+    return (kernel**2 * (in_channels // groups) + stops * bias) * out_channels
+
+
 def _params_bias_per_slice(in_channels, out_channels, kernel, height, width, stride, padding, groups, bias):
     return (kernel**2 + bias) * (in_channels // groups) * out_channels
 
@@ -249,6 +271,13 @@ PARAMS = Exercise(
             "You gave out the biases along the input channels. What is the bias added to?"),
         Misconception("one bias a group", _params(extra=lambda i, o, groups, bias: groups if bias else 0),
             "You gave each group a single bias. Would every output channel of a group want the same?"),
+        Misconception("biases divided by groups",
+            _params(extra=lambda i, o, groups, bias: o // groups if bias else 0),
+            "By your formula a layer with more groups has fewer biases. What is a bias added to, and how many "
+            "of those has the layer?"),
+        Misconception("new biases at every position", _params_bias_at_each_stop,
+            "By your formula the layer holds more biases the larger its output is. When the window moves on, "
+            "does an output channel take another bias?"),
         Misconception("one bias a kernel slice", _params_bias_per_slice,
             "You gave a bias to every pair of an input and an output channel. An output number is one sum "
             "over all those pairs: how many shifts can it tell apart?"),
@@ -350,9 +379,9 @@ def break_even_widths(kernel: int, share: float, growth: float) -> tuple[float, 
 
 def break_even_cases(seed: int) -> list[Case]:
     rows = [(2, 0.5, 1.0), (3, 0.9, 1.0), (3, 0.9, 0.5), (3, 0.9, 0.05), (3, 0.9, 0.04), (2, 0.2, 1.0),
-            (5, 0.8, 0.25)]
+            (5, 0.8, 0.25), (2, 0.25, 1.0), (2, 0.5, 0.5)]  # the last two: on the brink, and exact in floats
     draw = random.Random(f"01.break-even {seed}")
-    while len(rows) < 24:
+    while len(rows) < 26:
         kernel, share = draw.choice([2, 3, 5, 7]), round(draw.uniform(0.3, 0.98), 2)
         growth = round(draw.choice([draw.uniform(0.02, 0.1), draw.uniform(0.1, 1)]), 3)
         brink = min(abs(share * kernel**2 - 1), abs(share ** (-1 / growth) / kernel**2 - 1))
@@ -384,6 +413,16 @@ def _widths_no_wider(kernel, share, growth):
 def _widths_of_the_separable(kernel, share, growth):
     per_mac, same_macs = break_even_widths(kernel, share, growth)
     return per_mac, kernel**2 * (same_macs - 1)
+
+
+def _widths_growth_in_both(kernel, share, growth):
+    per_mac = share ** (1 / growth) - 1 / kernel**2
+    return 1 / per_mac if per_mac > 0 else math.inf, break_even_widths(kernel, share, growth)[1]
+
+
+def _widths_rounded_up(kernel, share, growth):
+    widths = break_even_widths(kernel, share, growth)
+    return tuple(width if math.isinf(width) else math.ceil(width) for width in widths)
 
 
 def _widths_by_bisection(kernel, share, growth):
@@ -434,6 +473,11 @@ BREAK_EVEN = Exercise(
         Misconception("separable layer not widened", _widths_no_wider,
             "Your second answer repeats your first: the separable layer stays as wide as it was. What "
             "becomes of the MACs it does not need?"),
+        Misconception("growth put into the first width", _widths_growth_in_both,
+            "Your first width changes with the growth. Both layers have the same width there: which of the "
+            "two does the growth favour?"),
+        Misconception("widths rounded up", _widths_rounded_up,
+            "You rounded your widths up to whole numbers. Does the sheet ask for that?"),
         Misconception("width of the separable layer", _widths_of_the_separable,
             "Your second number is a width at the tie, but there are two layers there. Whose is it?"),
         Misconception("negative width where there is no tie", _widths_unguarded,
@@ -487,15 +531,17 @@ def roofline_cases(seed: int) -> list[Case]:
     return _cases(names, fixed + sorted(drawn, key=lambda row: math.prod(row[:5])))
 
 
-def _roof(flops_a_mac=2, moved=lambda i, o, weights: i + o + weights, size=lambda number: number,
-          ratio=lambda flops, moved: flops / moved, time=max, thin=lambda i, groups: i // groups):
+def _roof(flops_a_mac=2, moved=lambda i, o, weights, pixels: i + o + weights, size=lambda number: number,
+          ratio=lambda flops, moved: flops / moved, time=max, thin=lambda i, groups: i // groups,
+          pixels=lambda height, width: height * width):
     """roofline with one of its parts replaced."""
 
     def answer(in_channels, out_channels, kernel, height, width, groups, bytes_per_number, flops_per_second,
                bytes_per_second):
         weights = kernel**2 * thin(in_channels, groups) * out_channels
-        flops = flops_a_mac * height * width * weights
-        numbers = moved(height * width * in_channels, height * width * out_channels, weights)
+        area = pixels(height, width)
+        flops = flops_a_mac * area * weights
+        numbers = moved(area * in_channels, area * out_channels, weights, area)
         in_bytes = numbers * size(bytes_per_number)
         return ratio(flops, in_bytes), time(flops / flops_per_second, in_bytes / bytes_per_second)
 
@@ -531,6 +577,10 @@ ROOFLINE = Exercise(
         Misconception("MACs taken for FLOPs", _roof(flops_a_mac=1),
             "You count a multiplication and the addition that follows it as one operation. In what unit is "
             "the machine's speed given?"),
+        Misconception("MACs taken for FLOPs in the time",
+            _roof(time=lambda compute, memory: max(compute / 2, memory)),
+            "Your first number counts a multiplication and the addition that follows it as two operations. "
+            "Does your time count them so, too?"),
         Misconception("both times added", _roof(time=lambda compute, memory: compute + memory),
             "You let the machine first move everything and then compute. The roofline is the best case: both "
             "at once."),
@@ -539,16 +589,27 @@ ROOFLINE = Exercise(
         Misconception("memory left out of the time", _roof(time=lambda compute, memory: compute),
             "Your time does not change with the speed of the memory. On the case above, how long does it "
             "take just to move the numbers?"),
-        Misconception("weights not moved", _roof(moved=lambda i, o, weights: i + o),
+        Misconception("computing left out of the time", _roof(time=lambda compute, memory: memory),
+            "Your time does not change with the speed of computing. On the case above, how long do the "
+            "operations alone take?"),
+        Misconception("weights not moved", _roof(moved=lambda i, o, weights, pixels: i + o),
             "The layer's input and output travel in your count. What else has to reach the processor before "
             "it can start?"),
-        Misconception("outputs not moved", _roof(moved=lambda i, o, weights: i + weights),
+        Misconception("weights moved at every position",
+            _roof(moved=lambda i, o, weights, pixels: i + o + weights * pixels),
+            "By your formula the weights travel again for each position of the window. How often does a number "
+            "move in the bound that the sheet describes?"),
+        Misconception("outputs not moved", _roof(moved=lambda i, o, weights, pixels: i + weights),
             "Your layer reads all it needs and keeps its results to itself. Where does the next layer find "
             "them?"),
-        Misconception("inputs not moved", _roof(moved=lambda i, o, weights: o + weights),
+        Misconception("inputs not moved", _roof(moved=lambda i, o, weights, pixels: o + weights),
             "Your layer writes its results and loads its weights. What does it apply them to?"),
         Misconception("numbers counted, not bytes", _roof(size=lambda number: 1),
             "Your answer is the same for 32-bit and for 8-bit numbers. What does the memory's speed count?"),
+        Misconception("four bytes a number, always", _roof(size=lambda number: 4),
+            "By your formula a layer in 8-bit numbers moves as many bytes as one in 32-bit numbers."),
+        Misconception("width taken to be the height", _roof(pixels=lambda height, width: height**2),
+            "By your formula a wider image changes nothing. Which side of the image did you use twice?"),
         Misconception("intensity upside down", _roof(ratio=lambda flops, moved: moved / flops),
             "By your formula a layer has a higher intensity the more it moves for each operation. Read the "
             "unit aloud."),
@@ -598,6 +659,15 @@ def _reconciled(answer):
     return lambda fvcore, flop_counter, pooled: answer(flop_counter // 2, fvcore, flop_counter, pooled)
 
 
+def _halved(name, answer, hint):
+    """A misconception of 01.6 that halves numbers that may be odd: with / and with //."""
+    return (
+        Misconception(name, _reconciled(functools.partial(answer, lambda number: number / 2)), hint),
+        Misconception(f"{name}, rounded down",
+            _reconciled(functools.partial(answer, lambda number: number // 2)), hint),
+    )
+
+
 def _reconcile_by_elimination(fvcore, flop_counter, pooled):
     four_times_normalised = 2 * fvcore - flop_counter - 2 * pooled
     return [flop_counter / 2, four_times_normalised / 4]
@@ -615,8 +685,8 @@ RECONCILE = Exercise(
     returns=("MACs", "normalised"),
     helpers=("cost",),
     misconceptions=(
-        Misconception("flop_counter's reading taken for MACs",
-            _reconciled(lambda macs, fvcore, torch, pooled: (torch, (fvcore - torch - pooled) / 2)),
+        *_halved("flop_counter's reading taken for MACs",
+            lambda half, macs, fvcore, torch, pooled: (torch, half(fvcore - torch - pooled)),
             "You took PyTorch's reading as it is. What does this counter add for one multiply-accumulate?"),
         Misconception("flop_counter's reading taken for MACs, but not for the difference",
             _reconciled(lambda macs, fvcore, torch, pooled: (torch, (fvcore - macs - pooled) // 2)),
@@ -626,18 +696,22 @@ RECONCILE = Exercise(
             _reconciled(lambda macs, fvcore, torch, pooled: (fvcore, (fvcore - macs - pooled) // 2)),
             "You took fvcore's reading for the MACs. It gives one to each multiply-accumulate; what else is "
             "in it?"),
-        Misconception("both readings halved",
-            _reconciled(lambda macs, fvcore, torch, pooled: (macs, (fvcore / 2 - macs - pooled) / 2)),
+        *_halved("both readings halved",
+            lambda half, macs, fvcore, torch, pooled: (macs, half(half(fvcore) - macs - pooled)),
             "You halved both readings. Does each of the two counters count a multiply-accumulate as two?"),
         Misconception("batch norm counted once a number",
             _reconciled(lambda macs, fvcore, torch, pooled: (macs, fvcore - macs - pooled)),
             "Your second number is the work in batch norm, as fvcore counts it. How many operations does "
             "fvcore give to each number that passes?"),
-        Misconception("pooling left in",
-            _reconciled(lambda macs, fvcore, torch, pooled: (macs, (fvcore - macs) / 2)),
+        Misconception("pooling left in, and batch norm counted once a number",
+            _reconciled(lambda macs, fvcore, torch, pooled: (macs, fvcore - macs)),
+            "Your second number is all that fvcore counts beyond the MACs. Which rows of the table are in "
+            "that, and how many operations does each give to a number?"),
+        *_halved("pooling left in",
+            lambda half, macs, fvcore, torch, pooled: (macs, half(fvcore - macs)),
             "You put all that fvcore counts beyond the MACs down to batch norm. Who else is in there?"),
-        Misconception("pooling counted twice",
-            _reconciled(lambda macs, fvcore, torch, pooled: (macs, (fvcore - macs) / 2 - pooled)),
+        *_halved("pooling counted twice",
+            lambda half, macs, fvcore, torch, pooled: (macs, half(fvcore - macs) - pooled),
             "By your formula fvcore gives two operations to each number that is pooled. Look at the table "
             "once more."),
     ),

@@ -217,10 +217,10 @@ check("01.6", reconcile)
 # ## In words: eight times cheaper, but not eight times faster
 # *15 minutes · moderate · 4 points*
 #
-# A friend swaps a 3x3 layer from 64 to 256 channels on a 56x56 image for a separable one. The new layer
-# has 8.7 times fewer MACs, but on a machine with 10¹³ FLOPs and 10¹¹ bytes a second (32-bit numbers) no
-# program can make it run even twice as fast as the old one could. "So MACs are counted wrongly," says
-# the friend.
+# A friend swaps a 3x3 layer from 64 to 256 channels on a 56x56 image for a separable one: two layers, each
+# of which reads its input from memory and writes its result back. Together they have 8.7 times fewer
+# MACs, but on a machine with 10¹³ FLOPs and 10¹¹ bytes a second (32-bit numbers) they cannot run even
+# twice as fast as the old layer could. "So MACs are counted wrongly," says the friend.
 #
 # Explain in five to eight sentences what happens. Use your `roofline` on the three layers involved, and
 # give the numbers that carry your argument.
