@@ -143,6 +143,13 @@ def test_every_notebook_says_what_it_takes_and_which_kernel_runs_it(root):
         assert not any(cell.outputs for cell in made.cells if cell.cell_type == "code")
 
 
+def test_a_word_to_the_formatter_does_not_reach_students(root):
+    before = notebook(root, "notebooks/01_why.ipynb").cells
+    edit(root, "source/lessons/01_why.py", "x = 3\n", "x = (3,\n     4)  # fmt: skip\n")
+    after = notebook(root, "notebooks/01_why.ipynb").cells
+    assert after[2].source == "x = (3,\n     4)" != before[2].source
+
+
 def test_an_edit_changes_no_other_cell(root):
     before = {cell.id for cell in notebook(root, "notebooks/01_why.ipynb").cells}
     edit(root, "source/lessons/01_why.py", "# %%\nx = 3\n", "# %%\ny = 1\n\n# %%\nx = 3\n")
