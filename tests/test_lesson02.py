@@ -185,7 +185,32 @@ def test_training_keeps_what_the_sheet_says(expansion, stride, out):
     assert measured - kept < 0.03 * kept
 
 
+def test_what_the_sheet_says_of_the_block_s_memory():
+    kept, most = MEMORY(6, 3, 24, 24, 56, 1, 8, 4)
+    assert 2.8 < kept / most < 3
+    assert 2 * 3 * 144 / (2 * 3 * 144 + 2 * 24) > 0.9  # the share of the wide middle
+    assert round(4 * COST(6, 3, 24, 24, 56, 1)[0] / 1000) == 35
+
+
+def test_the_cases_tell_shape_from_stride_and_below_from_at_most():
+    assert any(c["stride"] == 2 and len(c["image"][0]) == 1 == len(c["project"]) for c in sheet("02")[0].cases(5))
+    cases = [c for c in sheet("02")[3].cases(5) if c["training"] and c["rate"] in c["draws"]]
+    assert {c["rate"] for c in cases} == {0.0, 0.25}
+
+
 # ---- what the text says ----
+
+
+def test_b0_has_one_block_that_bends_where_it_is_narrow():
+    blocks = B0.blocks()
+    assert [b.expanded == b.in_channels for b in blocks] == [True] + [False] * 15
+    assert (blocks[2].stage + 2, blocks[2].index) == (3, 1)
+
+
+def test_the_lesson_s_formula_holds_from_ratio_2_on():
+    for e in (1, 2, 6):
+        formula = 2 * 24 + e * 24 * (2 * 24 + 9 + 4), e * 24 * 56**2 * (2 * 24 + 9)
+        assert (COST(e, 3, 24, 24, 56, 1) == formula) == (e > 1)
 
 
 def test_a_share_of_n_plus_1_in_2_to_the_n_is_lost():

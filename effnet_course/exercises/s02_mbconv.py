@@ -57,6 +57,7 @@ def forward_cases(seed: int) -> list[Case]:
         ([[[1.0, -2.0]]], [[1.0], [-1.0]], [one, shift], [[1.0, -1.0], [2.0, 0.5]], 1),
         ([[[2.0, 1.0], [-1.0, -3.0]]], [[1.0], [0.5]], [one, shift], [[1.0, -2.0]], 2),
         ([[[1.0, -2.0]]], None, [one], [[-1.0]], 1),
+        ([[[2.0]]], [[1.0], [-1.0]], [one, one], [[1.0, -2.0]], 2),  # one pixel stays one pixel
     ]
     draw = random.Random(f"02.forward {seed}")
 
@@ -75,8 +76,8 @@ def forward_cases(seed: int) -> list[Case]:
     return _cases(("image", "expand", "kernels", "project", "stride"), rows)
 
 
-def _block(first=silu, second=silu, third=lambda x: x, unexpanded=lambda x: x, last=lambda x: x, early=False,
-           adds=lambda image, project, stride: stride == 1 and len(project) == len(image)):
+def _block(first=silu, second=silu, third=lambda x: x, unexpanded=lambda x: x, last=lambda x: x, end=lambda x: x,
+           early=False, adds=lambda image, project, stride: stride == 1 and len(project) == len(image), bare_adds=True):
     """mbconv with one of its steps replaced."""
 
     def answer(image, expand, kernels, project, stride):
@@ -84,9 +85,15 @@ def _block(first=silu, second=silu, third=lambda x: x, unexpanded=lambda x: x, l
         inner = x[:, ::stride, ::stride] if early else x
         inner = unexpanded(inner) if expand is None else first(pointwise(inner, expand))
         out = third(pointwise(second(depthwise(inner, kernels, 1 if early else stride)), project))
-        return last(out + x) if adds(image, project, stride) else out
+        added = adds(image, project, stride) and (bare_adds or expand is not None)
+        return end(last(out + x) if added else out)
 
     return answer
+
+
+def _mbconv_by_shapes(image, expand, kernels, project, stride):
+    out = _block(adds=lambda image, project, stride: False)(image, expand, kernels, project, stride)
+    return out + np.asarray(image) if out.shape == np.asarray(image).shape else out
 
 
 def _linear(x):
@@ -139,7 +146,7 @@ def _mbconv_in_torch(image, expand, kernels, project, stride):
     weights = torch.tensor(kernels, dtype=torch.float64)[:, None]
     inner = F.silu(F.conv2d(inner, weights, stride=stride, padding=weights.shape[-1] // 2, groups=len(weights)))
     out = F.conv2d(inner, torch.tensor(project, dtype=torch.float64)[:, :, None, None])
-    return (out + x if out.shape == x.shape else out)[0]
+    return (out + x if stride == 1 and out.shape == x.shape else out)[0]
 
 
 FORWARD = Exercise(
@@ -153,6 +160,9 @@ FORWARD = Exercise(
         Misconception("addition activated", _block(last=silu),
             "Where the input is added, you bend the sum. A ResNet does. What travels along the shortcut of an MBConv "
             "block, from its input to its output?"),
+        Misconception("activation at the very end", _block(end=silu),
+            "Your block bends once more at its very end, whether it has added its input or not. A ResNet does. How "
+            "many channels are there at that point, and what does the lesson say of bending in so few?"),
         Misconception("no activation after the expansion", _block(first=_linear),
             "Your wide layer goes into the filters as it comes out of the mixing. Count the activations on the way "
             "through the block's diagram."),
@@ -168,6 +178,12 @@ FORWARD = Exercise(
         Misconception("input never added", _block(adds=lambda image, project, stride: False),
             "On the case above, input and output have the same shape. What else becomes of the input, then, beside "
             "being expanded?"),
+        Misconception("not added where nothing is expanded", _block(bare_adds=False),
+            "There is no expansion in the case above, and there you do not add the input. Which of the rule's two "
+            "conditions has to do with the expansion?"),
+        Misconception("only shapes compared", _mbconv_by_shapes,
+            "The case above has a stride, but one pixel stays one pixel, and so you add. Would the same block, with "
+            "the same weights, add its input on a larger image?"),
         Misconception("added without asking for the channels", _block(adds=lambda image, project, stride: stride == 1),
             "On the case above the block puts out another number of channels than it reads, and you add the input all "
             "the same: numpy copied its one channel to make it fit. What does the block's rule say?"),
@@ -225,7 +241,8 @@ def cost_cases(seed: int) -> list[Case]:
 
 
 def _cost(window=lambda kernel: kernel**2, groups=True, expands=lambda e: e > 1, norm=2, wide=lambda e, i, o: e * i,
-          at=lambda size, stride: (size, -(-size // stride), -(-size // stride)), out=lambda inner, i: inner, flops=1):
+          at=lambda size, stride: (size, -(-size // stride), -(-size // stride)), out=lambda inner, i: inner, flops=1,
+          last_norm=1):
     """block_cost with one of its parts replaced. `at`: side where expansion, filters and projection work."""
 
     def answer(expansion, kernel, in_channels, out_channels, size, stride):
@@ -233,7 +250,7 @@ def _cost(window=lambda kernel: kernel**2, groups=True, expands=lambda e: e > 1,
         first, second, third = at(size, stride)
         filters = window(kernel) * inner * (1 if groups else inner)
         narrow = out(inner, in_channels) * out_channels
-        params = filters + narrow + norm * (inner + out_channels)
+        params = filters + narrow + norm * (inner + last_norm * out_channels)
         macs = second**2 * filters + third**2 * narrow
         if expands(expansion):
             params += in_channels * inner + norm * inner
@@ -241,6 +258,19 @@ def _cost(window=lambda kernel: kernel**2, groups=True, expands=lambda e: e > 1,
         return params, flops * macs
 
     return answer
+
+
+def _cost_of_the_lesson(expansion, kernel, in_channels, out_channels, size, stride):
+    """The lesson's formula, for stride 1, equal channels and a ratio of 2 or more, whatever the block."""
+    inner = expansion * in_channels
+    return 2 * in_channels + inner * (2 * in_channels + kernel**2 + 4), inner * size**2 * (2 * in_channels + kernel**2)
+
+
+def _cost_of_the_lesson_but_for_ratio_1(expansion, kernel, in_channels, out_channels, size, stride):
+    params, macs = _cost_of_the_lesson(expansion, kernel, in_channels, out_channels, size, stride)
+    if expansion == 1:
+        params, macs = params - in_channels**2 - 2 * in_channels, macs - (in_channels * size) ** 2
+    return params, macs
 
 
 def _cost_layer_by_layer(expansion, kernel, in_channels, out_channels, size, stride):
@@ -272,6 +302,16 @@ COST = Exercise(
     returns=("parameters", "MACs"),
     helpers=("cost", "model"),
     misconceptions=(
+        Misconception("the lesson's formula as it stands", _cost_of_the_lesson,
+            "Yours is the lesson's formula, and the lesson says for which blocks it holds. On the case above, is the "
+            "block of that kind? And try a block of expansion 1."),
+        Misconception("the lesson's formula, but for ratio 1", _cost_of_the_lesson_but_for_ratio_1,
+            "Yours is the lesson's formula, and the lesson says for which blocks it holds. On the case above, compare "
+            "the block's two ends: how many channels, how many pixels?"),
+        Misconception("stride ignored, and expansion counted at ratio 1",
+            _cost(at=lambda size, stride: (size, size, size), expands=lambda e: True),
+            "Two things to mend. By your formula the stride changes nothing: at how many places does the window stop? "
+            "And then try a block of expansion 1: how many convolutions has it?"),
         Misconception("expansion counted at ratio 1", _cost(expands=lambda e: True),
             "By your formula a block that expands by 1 mixes its channels into as many new ones first. How many "
             "convolutions does such a block have?"),
@@ -293,6 +333,12 @@ COST = Exercise(
         Misconception("output size rounded down", _cost(at=lambda size, stride: (size, size // stride, size // stride)),
             "On the case above the stride does not divide the side. Mark every second pixel of a row, beginning with "
             "the first, and count your marks."),
+        Misconception("output size not rounded", _cost(at=lambda size, stride: (size, size / stride, size / stride)),
+            "On the case above the stride does not divide the side, and your image keeps half a pixel. Mark every "
+            "second pixel of a row, beginning with the first, and count your marks."),
+        Misconception("last batch norm forgotten", _cost(last_norm=0),
+            "Your MACs are right, and the batch norms of the wide channels are there. Now go through the convolutions "
+            "in order: after which of them does your block have none?"),
         Misconception("batch norms left out", _cost(norm=0),
             "Your MACs are right, and your parameters are those of the convolutions alone. What else does the block "
             "learn, a little for each channel?"),
@@ -337,7 +383,8 @@ def swish(x: float, steepness: float) -> tuple[float, float, float]:
 
 
 def swish_cases(seed: int) -> list[Case]:
-    rows = [(1.0, 1.0), (-1.0, 1.0), (0.5, 1.0), (1.0, 2.0), (-3.0, 1.0), (-0.5, 4.0), (2.0, 0.5)]
+    rows = [(1.0, 1.0), (-1.0, 1.0), (0.5, 1.0), (1.0, 2.0), (-3.0, 1.0), (-0.5, 4.0), (2.0, 0.5),
+            (-2.0, 0.25), (-1.0, 0.1)]
     draw = random.Random(f"02.swish {seed}")
     rows += [(round(draw.uniform(-6, 6), 2), draw.choice([0.25, 0.5, 1.0, 1.5, 2.0, 3.0])) for _ in range(12)]
     return _cases(("x", "steepness"), [row for row in rows if row[0]])
@@ -352,6 +399,16 @@ def _swish(gate=lambda x, b: 1 / (1 + math.exp(-b * x)), value=lambda x, g: x * 
         return value(x, g), slope(x, steepness, g), lowest(steepness)
 
     return answer
+
+
+def _lowest_from(edge):
+    """The lowest value between `edge` and 0, by a grid or by halving: at the edge where the dip lies beyond it."""
+
+    def lowest(steepness):
+        value, slope, bottom = swish(edge, steepness)
+        return value if slope > 0 else bottom
+
+    return lowest
 
 
 def _swish_on_a_grid(x, steepness):
@@ -383,6 +440,9 @@ SWISH = Exercise(
             "Your derivative is what you get if only the first of two factors changes with x. What about the second?"),
         Misconception("derivative of the sigmoid alone", _swish(slope=lambda x, b, g: b * g * (1 - g)),
             "Your derivative is the sigmoid's. The function is that, times something else that changes with x."),
+        Misconception("derivative of the plain sigmoid", _swish(slope=lambda x, b, g: g * (1 - g)),
+            "Your derivative is made of the sigmoid alone. The function is that, times something else that changes "
+            "with x. And where does a steeper sigmoid show?"),
         Misconception("chain rule forgotten", _swish(slope=lambda x, b, g: g + x * g * (1 - g)),
             "Your derivative is right where the steepness is 1. A steeper sigmoid rises faster: where does your "
             "derivative say so?"),
@@ -407,6 +467,10 @@ SWISH = Exercise(
         Misconception("lowest value multiplied by the steepness", _swish(lowest=lambda b: swish(1, 1)[2] * b),
             "By your formula the dip grows deeper the steeper the function. Draw it for a very large steepness: "
             "which well-known activation does it come close to?"),
+        *(Misconception(f"lowest value searched from {edge} up", _swish(lowest=_lowest_from(edge)),
+            "Your lowest value is right for some steepnesses. On the case above, the lowest point lies outside the "
+            "stretch that you searched, and you were left with its end. What does the steepness do to the place?")
+          for edge in (-1, -1.5, -2, -2.5, -3, -4, -5, -6, -8, -10)),
         Misconception("no dip at all", _swish(lowest=lambda b: 0.0),
             "Your lowest value is that of a ReLU. Put a negative x into your own function: what sign does it have?"),
         Misconception("sigmoid in place of x times sigmoid", _swish(value=lambda x, g: g),
@@ -447,6 +511,8 @@ def depth_cases(seed: int) -> list[Case]:
         ([[4.0, 8.0], [4.0, -4.0]], [[1.0, 2.0], [3.0, 5.0]], 0.2, [0.7, 0.1], True),
         ([[4.0, 8.0], [4.0, -4.0]], [[1.0, 2.0], [3.0, 5.0]], 0.2, [0.1, 0.7], True),
         ([[4.0, 8.0], [4.0, -4.0]], [[1.0, 2.0], [3.0, 5.0]], 0.2, [0.7, 0.1], False),
+        ([[4.0]], [[1.0]], 0.0, [0.0], True),  # nobody is dropped: not even here
+        ([[6.0, 3.0], [3.0, -6.0]], [[1.0, 2.0], [3.0, 5.0]], 0.25, [0.25, 0.2], True),
     ]
     draw = random.Random(f"02.depth {seed}")
     for k in range(10):
@@ -460,17 +526,29 @@ def depth_cases(seed: int) -> list[Case]:
 
 
 def _depth(drops=lambda draw, rate: draw < rate, scale=lambda keep: 1 / keep, resting=lambda keep: 1.0, always=False,
-           shared=False, join=lambda kept, b, s: kept * b + s):
+           swapped=False, shared=False, join=lambda kept, b, s: kept * b + s):
     """stochastic_depth with one of its parts replaced."""
 
     def answer(branch, shortcut, rate, draws, training):
         rows = []
         for i in range(len(branch)):
             kept = resting(1 - rate)
-            if training or always:
+            if always or training != swapped:
                 kept = 0.0 if drops(draws[0 if shared else i], rate) else scale(1 - rate)
             rows.append([join(kept, b, s) for b, s in zip(branch[i], shortcut[i], strict=True)])
         return rows
+
+    return answer
+
+
+def _strung(training_too=True, images=False):
+    """Lists joined by a plus: row by row, or the two batches."""
+
+    def answer(branch, shortcut, rate, draws, training):
+        if training and not training_too:
+            return stochastic_depth(branch, shortcut, rate, draws, training)
+        rows = _depth(join=lambda kept, b, s: kept * b)(branch, shortcut, rate, draws, training)
+        return rows + shortcut if images else [row + other for row, other in zip(rows, shortcut, strict=True)]
 
     return answer
 
@@ -512,6 +590,9 @@ DEPTH = Exercise(
             "should hold for the average?"),
         Misconception("scaled by the rate", _depth(scale=lambda keep: 1 / (1 - keep)),
             "By your formula a branch that is hardly ever dropped is blown up the most. How often is it there?"),
+        Misconception("scaled by the rate, in numpy",
+            _depth(scale=lambda keep: 1 / (1 - keep) if keep < 1 else math.inf),
+            "By your formula a branch that is hardly ever dropped is blown up the most. How often is it there?"),
         Misconception("scaled in evaluation instead of in training",
             _depth(scale=lambda keep: 1.0, resting=lambda keep: keep),
             "You make up for the missing branches in evaluation. The paper of 2016 does so; here, as in the lesson, "
@@ -522,6 +603,22 @@ DEPTH = Exercise(
         Misconception("dropped in evaluation", _depth(always=True),
             "In evaluation your answer still depends on the draws: the same photo could get another class the next "
             "time. Which of the parameters says that nobody is learning?"),
+        Misconception("training and evaluation swapped", _depth(swapped=True),
+            "In training your answer takes no notice of the draws, and in evaluation it does. Follow the case above "
+            "through your function: which way does it go?"),
+        Misconception("keeps the low draws", _depth(drops=lambda draw, rate: draw >= 1 - rate),
+            "You drop the right share of the images, those with the highest draws. That works, but it is another "
+            "convention. Which draws mean dropped here, according to the docstring?"),
+        Misconception("drops at the rate as well", _depth(drops=lambda draw, rate: draw <= rate),
+            "On the case above the rate is 0, so that nothing can be dropped, and yet you drop. Which draws mean "
+            "dropped, according to the docstring?"),
+        *(Misconception(name, answer,
+            "Your answer holds more numbers than the branch: Python strings two lists together where a plus is between "
+            "them. What should become of two numbers that stand in the same place?")
+          for name, answer in (("rows strung together", _strung()),
+                               ("rows strung together in evaluation", _strung(training_too=False)),
+                               ("batches strung together", _strung(images=True)),
+                               ("batches strung together in evaluation", _strung(training_too=False, images=True)))),
         Misconception("drops what should be kept", _depth(drops=lambda draw, rate: draw >= rate),
             "Suppose the rate were very small: almost all of your branches would be gone. What is it the rate of?"),
         Misconception("one draw for the whole batch", _depth(shared=True),
@@ -530,12 +627,14 @@ DEPTH = Exercise(
             "On the case above each image loses its second number, and keeps its first, in place of one image losing "
             "both. Along which direction of your array do the draws run?"),
         Misconception("the sum is dropped", _depth(join=lambda kept, b, s: kept * (b + s)),
-            "Of an image that is dropped nothing at all is left in your answer, and every later block would be "
-            "computed from nothing. Which of the two ways through the block is meant to stay open?"),
+            "You treat branch and shortcut as one: they are scaled together, and dropped together. Which of the two "
+            "ways through the block is meant to stay as it is, whatever the draw?"),
         Misconception("the shortcut is dropped", _depth(join=lambda kept, b, s: b + kept * s),
-            "You close the shortcut and leave the branch open. Which of the two did the block have to work for?"),
+            "In your answer the draws drop or scale the shortcut, and leave the branch alone. Which of the two did the "
+            "block have to work for?"),
         Misconception("shortcut forgotten", _depth(join=lambda kept, b, s: kept * b),
-            "In evaluation, where nothing is dropped, your answer is the branch alone. What does the block add to it?"),
+            "Your answer is made of the branch alone. Which other way through the block is there, and does a draw ever "
+            "close it?"),
     ),
     other_answers=(_depth_in_numpy, _depth_in_torch),
     hints=(
@@ -642,6 +741,9 @@ RESIDUAL = Exercise(
             "You only compare channels. How large is the output of a stage's first block, beside its input?"),
         Misconception("channels not asked", _residuals(lambda e, s, i, o, place: s == 1 or place > 0),
             "You only look at the stride. On the case above, how many channels come in and how many go out?"),
+        Misconception("or for and", _residuals(lambda e, s, i, o, place: s == 1 or place > 0 or i == o),
+            "For a first block it is enough for you that one of the two is right, stride or channels. Write down the "
+            "shapes of its input and its output on the case above: can they be added?"),
         Misconception("stride in every block of the stage", _residuals(lambda e, s, i, o, place: s == 1 and i == o),
             "In your network every block of a stage takes the stage's stride. How small would the image be after the "
             "last of them?"),
@@ -781,6 +883,9 @@ MEMORY = Exercise(
             "ratio 1 have?"),
         Misconception("stride ignored", _memory(ends=lambda size, stride: size),
             "By your formula the stride changes no size. How large is an image after the filters?"),
+        Misconception("output size rounded down", _memory(ends=lambda size, stride: size // stride),
+            "On the case above the stride does not divide the side. Mark every second pixel of a row, beginning with "
+            "the first, and count your marks."),
         Misconception("stride already in the expansion", _memory(starts=lambda size, stride: -(-size // stride)),
             "Your wide layer is as small before the filters as after them. Which step has the stride?"),
         Misconception("batch forgotten", _memory(batches=lambda batch: 1),
@@ -801,6 +906,21 @@ MEMORY = Exercise(
             peak=lambda steps, image, wide, filtered, out: image + (wide if len(steps) == 3 else 0) + filtered + out),
             "Your training number is right. In evaluation you hold everything until the end. When the projection runs, "
             "who still needs the numbers that the filters have read?"),
+        Misconception("only the moment of the filters", _memory(
+            peak=lambda steps, image, wide, filtered, out: steps[-2]),
+            "Your training number is right. In evaluation you look at one moment, while the filters run. How much is "
+            "there on the case above while the block expands?"),
+        Misconception("only the moment of the filters, image held at ratio 1", _memory(
+            peak=lambda steps, image, wide, filtered, out: wide + filtered + steps[-1] - filtered - out),
+            "Your training number is right. In evaluation you look at one moment, while the filters run. How much is "
+            "there on the case above while the block expands?"),
+        Misconception("only what the filters read and write", _memory(
+            peak=lambda steps, image, wide, filtered, out: wide + filtered),
+            "Your training number is right. In evaluation you count what the filters read and what they write. What "
+            "else has to be there on the case above? And is that always the fullest moment?"),
+        Misconception("moments added up", _memory(peak=lambda steps, image, wide, filtered, out: sum(steps)),
+            "Your training number is right. In evaluation you add up moments that come one after the other. Of what "
+            "was there at the first, how much is left at the last?"),
         Misconception("only the largest output", _memory(
             peak=lambda steps, image, wide, filtered, out: max(image, wide, filtered, out)),
             "Your training number is right. In evaluation you count the largest single array. While a convolution "
@@ -814,8 +934,8 @@ MEMORY = Exercise(
         "block's input has to be there as well.",
         "How many layers has a block of ratio 1?",
     ),
-    remark="Training keeps several times what evaluation ever holds, nearly all of it in the wide middle. That is why "
-           "a network that runs on a phone may not train on one graphics card.",
+    remark="In the block of 02.2 training keeps almost three times what evaluation ever holds, nearly all of it in the "
+           "wide middle. And in training every block keeps its share; in evaluation each is let go before the next.",
 )
 
 

@@ -74,8 +74,8 @@ guess.reveal("1.6 times", "57 MACs a pixel for each of 144, against 216 for each
 # channel, and meets all of their patterns. How many is that?
 #
 # Leave the activations out for a moment. Then the three steps multiply out into one plain convolution, with a 3x3 window
-# for each pair of input and output channel. For one input channel, count how many of its 24 windows are really
-# different (their *rank*). A 3x3 window has 9 numbers, so 9 is the most there can be.
+# for each pair of input and output channel. For one input channel, count how many of its 24 windows are independent
+# (their *rank*): the rest are mixtures of those. A 3x3 window has 9 numbers, so 9 is the most there can be.
 
 # %% tags=["nbval-check-output"]
 import torch
@@ -85,7 +85,7 @@ from torch.nn import functional as F
 generator = torch.Generator().manual_seed(0)
 
 
-def different_windows(wide):
+def independent_windows(wide):
     """How many independent windows one of 24 input channels meets, with `wide` channels in the middle."""
     expand = torch.randn(wide, 24, generator=generator)
     filters = torch.randn(wide, 3, 3, generator=generator)
@@ -96,7 +96,7 @@ def different_windows(wide):
 
 
 for wide in (1, 4, 8, 9, 24, 144):
-    print(f"{wide:>3} wide channels: {different_windows(wide)} different windows")
+    print(f"{wide:>3} wide channels: {independent_windows(wide)} independent windows")
 
 # %% [markdown]
 # Mixing first does lift the restriction. But look at what we have built. Multiplied out, the three steps *are* a plain
@@ -131,9 +131,10 @@ for n in (2, 3, 5, 15, 30):
 lost.reveal("50 %", "4 of the 8 ways leave fewer than two numbers. In 15 numbers it is 1 in 2,000.")
 
 # %% [markdown]
-# Half of the numbers die at every width. What changes is how many *live on*, and whether the point can be told from those.
-# So much for points that are lost for good. What could a block do with the rest? After the bend comes the projection,
-# which is linear. So let us find, for random weights, the *best possible* linear projection back to the plane, by least
+# Half of the numbers die at every width. What changes is how many *live on*, and whether they tell the point.
+#
+# What could a block do with the points that are not lost? After the bend comes the projection, which is linear. So let us
+# find, for random weights, the *best possible* linear projection back to the plane, by least
 # squares, and look at what it recovers of a spiral. (This is the experiment of figure 1 in the MobileNetV2 paper, with the
 # best projection in place of the inverse.)
 
@@ -170,11 +171,12 @@ figures.relu_collapse(spiral, {n: through_relu(spiral, n, seed=4) for n in (2, 3
 # - **Never bend where it is narrow.** After the projection there are only 24 numbers a pixel again, and an activation there
 #   would destroy what the block has worked for. So the projection has none. This is called a **linear bottleneck**.
 #
-# Real channels are no random spiral, and the weights are learned, so take this as the reason for the design, not as a law.
+# Real channels are no random spiral, and weights are learned: take this as the design's reason, not as a law.
 #
 # ## The block
 #
-# Here is the whole, for the second block of B0's third stage. The bars are as tall as there are channels.
+# Here is the second block of B0's stage 3. (As in the paper, the stem, which comes before all blocks, is stage 1. Printed,
+# blocks count from 0: this is "stage 3 block 1".) The bars are as tall as there are channels.
 
 # %%
 from dataclasses import replace
@@ -281,8 +283,9 @@ figures.silu_curve(low)
 # so $x s = x + 1$. And $x s$ is SiLU itself.
 #
 # A ReLU that is below zero for every image passes no gradient at all, and cannot learn its way back. SiLU's slope is
-# zero at one single point. The price: SiLU needs an exponential, and it falls before it rises, so values between
-# -0.278 and 0 come from *two* inputs. It bends more gently than ReLU, but it bends, and the two rules above stand.
+# exactly zero at one point only, though nearly zero far to the left. The price: SiLU needs an exponential, and it falls
+# before it rises, so values between -0.278 and 0 come from *two* inputs. It bends gently, but it bends, and the two rules
+# above stand.
 #
 # ## What SiLU keeps in memory
 #
@@ -312,8 +315,8 @@ print("nn.SiLU()           ", kept_for_backward(nn.SiLU(), numbers), "bytes")
 print("x * torch.sigmoid(x)", kept_for_backward(lambda x: x * torch.sigmoid(x), numbers), "bytes")
 
 # %% [markdown]
-# Written out, it keeps x *and* the sigmoid: twice as much. Older code for EfficientNet has its own "memory-efficient
-# swish" for that reason; since `nn.SiLU` exists, there is no need for it.
+# Written out, it keeps x *and* the sigmoid: twice as much. That is why older code for EfficientNet has its own
+# "memory-efficient swish".
 #
 # ## The residual rule
 #
@@ -403,8 +406,8 @@ figures.running_mean(rows)
 # more than a third wrong. At 0.99 it is no average at all. Hence `NANO`, which trains briefly, has 0.1, and B0 has
 # 0.01.
 #
-# One number more: **eps**, added to the variance so that nobody divides by zero. TensorFlow's EfficientNet has 1e-3,
-# PyTorch's usual value is 1e-5. For a channel with a variance of 1e-3 that is no trifle:
+# One number more: **eps**, added to the variance so that nobody divides by zero: 1e-3 in TensorFlow's EfficientNet,
+# usually 1e-5 in PyTorch. For a channel with a variance of 1e-3 that is no trifle:
 
 # %% tags=["nbval-check-output"]
 print(f"the channel comes out {math.sqrt((1e-3 + 1e-3) / (1e-3 + 1e-5)):.2f} times larger with eps 1e-5")
@@ -413,7 +416,7 @@ print(f"the channel comes out {math.sqrt((1e-3 + 1e-3) / (1e-3 + 1e-5)):.2f} tim
 # ## Three ways to drop something
 #
 # Against overfitting, some of the work can be left out at random while a network trains. Three methods do that, and
-# their names are easily mixed up: the EfficientNet authors' own code calls one by another's name. So look at *what*
+# their names get mixed up: the EfficientNet authors' own code calls one by another's name. So look at *what*
 # is zero. One layer, 8 channels in and 8 out, six images, and a drop rate of 0.3. Where do you expect the zeros of
 # each?
 #
@@ -440,8 +443,8 @@ kinds = {
 figures.what_is_dropped({name: [(t != 0).tolist() for t in tables] for name, tables in kinds.items()})
 
 # %% [markdown]
-# With DropConnect hardly any output is zero: each is a sum in which some terms are missing. With stochastic depth all
-# outputs of an image are zero, or none. In a block that adds its input, a zero branch means that the image takes the
+# With DropConnect hardly any output is zero: each is a sum with some terms missing. With stochastic depth all outputs of
+# an image are zero, or none. In a block that adds its input, a zero branch means that the image takes the
 # shortcut and skips the block: for this image, at this step, the network is a block shorter. It makes sense only
 # where there is a shortcut.
 #
@@ -459,7 +462,7 @@ print("B0:", [round(b.drop_rate, 4) if b.residual else "-" for b in B0.blocks()]
 # ## The price of the ratio
 #
 # You know the price of a wide channel: at each pixel 24 + 9 + 24 MACs. A block of ratio *e* has 24 *e* of them. So
-# for C channels in and out, on H x H pixels:
+# for C channels in and out, on H x H pixels, with stride 1 and *e* of 2 or more:
 #
 # $$\text{MACs} = e\,C H^2 (2C + K^2) \qquad\qquad \text{parameters} = 2C + e\,C(2C + K^2 + 4)$$
 #
@@ -495,13 +498,14 @@ figures.expansion_line(block)
 # %% [markdown]
 # A block of ratio 1 has *no expansion convolution*. It would mix 24 channels into 24 and cost $C^2 H^2$, 1.8 million
 # MACs here, for no more room. So ratio 1 is not a small MBConv block but another kind of block, a separable layer
-# with a linear end, and a line drawn through it is wrong everywhere else.
+# with a linear end, and a line through it and one other ratio misses all the rest. It bends where it is narrow, in 24
+# numbers; B0 has just one such block.
 #
 # ## Where does the time go?
 #
 # In this block the two 1x1 convolutions do 84 % of the MACs and the filters 16 %. Batch norms, activations and the
-# addition count as nothing. What share of the *time* do these take, in evaluation, on your machine? This time the
-# block has its gate, as in B0.
+# addition count as nothing. What share of the *time* do these take, in evaluation, on your machine? Here the
+# block has its gate.
 #
 # The clock runs for two **layouts** of the same numbers. *Channels first*, PyTorch's usual one, keeps a whole channel
 # together in memory; *channels last* keeps all channels of a pixel together. The result is the same to rounding. One
@@ -568,7 +572,8 @@ print(f"steps without MACs: {without / sum(moved.values()):.0%} of all that move
 
 # %% [markdown]
 # You know this from lesson 01: what does little arithmetic for each number waits for memory. Compare these shares
-# with your picture. And compare its two layouts: which step minds most how its numbers lie in memory? In evaluation a
+# with your picture. And its two layouts: which step minds most how its numbers lie in memory? (If two
+# runs differ, time it again.) In evaluation a
 # batch norm can be folded into the convolution before it (lesson 11); then its share of the traffic is gone.
 #
 # ## Where does the memory go?
@@ -597,7 +602,7 @@ kept.reveal(round(measured / 1e6, 1), "2,600 times the parameters, nearly all of
 # %% [markdown]
 # ## Explore
 #
-# Where do MACs, parameters and activations go? Activations are the numbers that the convolutions write. Try to find
+# Where do MACs, parameters and activations go? Activations are the numbers that the convolutions write. Find
 #
 # 1. a setting in which the *filters* do most of the MACs;
 # 2. what the size of the image changes in the *shares*, and what it does not;

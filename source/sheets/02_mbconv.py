@@ -86,7 +86,7 @@ check("02.1", mbconv)
 # Count the parameters and the MACs of a block, for any expansion ratio. The ratio is the dial with which
 # designers of networks make a block stronger, and you will see how evenly it turns, and where it jumps.
 #
-# The second block of B0's third stage, but for its gate: `block_cost(6, 3, 24, 24, 56, 1)` is
+# The second block of B0's stage 3, but for its gate: `block_cost(6, 3, 24, 24, 56, 1)` is
 # `(8,832, 25,740,288)`.
 
 
@@ -161,8 +161,8 @@ def stochastic_depth(branch: list, shortcut: list, rate: float, draws: list, tra
     """What the block puts out, one row of numbers for each image.
 
     branch, shortcut: a row of numbers for each image; shortcut is the block's input. rate: probability of
-    being dropped, 0 or more and below 1. draws: a number from 0 to 1 for each image. training: False in
-    evaluation.
+    being dropped, 0 or more and below 1. draws: a number from 0 to 1 for each image; below the rate means
+    dropped. training: False in evaluation.
     """
     ### BEGIN SOLUTION
     branch, shortcut = np.array(branch), np.array(shortcut)
@@ -212,7 +212,7 @@ check("02.5", residual_blocks)
 # ## 02.6 · What a block keeps in memory
 # *20 minutes · hard · 4 points*
 #
-# Why does a network that runs on a phone not train there? Count what one block needs.
+# Training a network takes more memory than running it. How much more? Count what one block needs.
 #
 # *In training*, each convolution, batch norm and SiLU keeps its input until the backward pass has used it. Adding
 # the input of the block, and stochastic depth, keep nothing. *In evaluation* nothing is kept for later. Norms and
@@ -221,7 +221,7 @@ check("02.5", residual_blocks)
 # moment that needs most.
 #
 # The block of 02.2 with a batch of 8 and 32-bit numbers: `block_memory(6, 3, 24, 24, 56, 1, 8, 4)` is
-# `(91,521,024, 31,309,824)`: 92 MB and 31 MB. Weights are left out: they are a few kilobytes.
+# `(91,521,024, 31,309,824)`: 92 MB and 31 MB. Weights are left out: they are 35 kB.
 
 
 # %%
@@ -258,8 +258,8 @@ check("02.6", block_memory)
 # expanding is a waste."
 #
 # Explain to her in five to eight sentences what is wrong with the line, what a step of the ratio really
-# costs and where that goes, and what the block of ratio 1 cannot do. Use your `block_cost`, and give the numbers
-# that carry your argument.
+# costs and where that goes, and what a block of ratio 1 goes without: think of what its filters read, or of where
+# it bends. Use your `block_cost`, and give the numbers that carry your argument.
 
 # %% [markdown]
 # *Your answer goes here: double-click, and replace this line.*
@@ -270,7 +270,7 @@ check("02.6", block_memory)
 # 25.7 million at 6, not 33. At ratio 1 that line says 4.29 million and the block has 2.48: what is missing is the
 # expansion, 24 times 24 weights at 3,136 places, 1.81 million. So the step from 1 to 2, 6.1 million, is one step of the
 # ratio and the purchase of the expansion in one. A later step costs 4.29 million: twice 1.81 for mixing 24 channels into
-# 24 more and back, and only 0.68 for filtering 24 more channels. What she gets for it is what the block of ratio 1 does
-# not have at all: its filters see mixtures of the channels, and its first activation works on many numbers, where what one
-# loses another still holds.
+# 24 more and back, and only 0.68 for filtering 24 more channels. What she gets for it is what the block of ratio 1 goes
+# without: its filters read 24 channels as they come, each unmixed, and it bends in 24 numbers. The wide block's filters
+# read mixtures, and it bends in many numbers, where what one loses another still holds.
 # ### END SOLUTION
