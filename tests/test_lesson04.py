@@ -6,10 +6,12 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from effnet_course import explorers
 from effnet_course.arch import B0, NANO
+from effnet_course.checking import judge, run
 from effnet_course.cost import network_cost
 from effnet_course.exercises import s04_efficientnet_b0 as sheet
 from effnet_course.explorers import lesson04
@@ -199,3 +201,22 @@ def test_the_figures_say_what_they_draw():
     said = figures.paddings().text
     assert "8 pixels, SAME: windows centred on pixels 1, 3, 5, 7" in said
     assert "9 pixels, SAME: windows centred on pixels 0, 2, 4, 6, 8" in said
+
+
+@pytest.mark.parametrize("seed", (0, 1, 20))
+@pytest.mark.parametrize("width", (lambda b: max(1, round(b / 4)), lambda b: max(1, -(-b // 4)), lambda b: int(b / 4)))
+def test_each_wrong_way_to_round_the_squeeze_width_fails(width, seed):
+    cases = sheet.COUNTS.cases(seed)
+    answer = sheet._counts(squeeze=lambda i, wide, o: width(i))
+    verdict = judge(sheet.COUNTS, cases, run(answer, cases))
+    assert not verdict.passed and "squeeze width" in verdict.misconception
+
+
+def test_blocks_in_a_numpy_array_are_told_about_true_and_false():
+    cases = sheet.BLOCKS.cases(0)
+    verdict = judge(sheet.BLOCKS, cases, run(lambda stem, rows: np.array(sheet.stage_blocks(stem, rows)), cases))
+    assert "True or False is wanted" in verdict.message
+
+
+def test_of_the_last_four_blocks_three_have_5x5_kernels():
+    assert [block.kernel for block in replace(B0, resolution=32).blocks()[-4:]] == [5, 5, 5, 3]

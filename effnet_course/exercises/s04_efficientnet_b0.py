@@ -58,7 +58,7 @@ def block_cases(seed: int) -> list[Case]:
 def _blocks(step=lambda stride, index, repeats: stride if index == 0 else 1,
             inner=lambda channels, out, index, entering: channels,
             residual=lambda step, channels, out, index: step == 1 and channels == out,
-            count=lambda repeats: repeats, start=lambda stem: stem):
+            count=lambda repeats: repeats, start=lambda stem: stem, block=lambda *parts: parts):
     """stage_blocks with one of its parts replaced."""
 
     def answer(stem, rows):
@@ -67,7 +67,7 @@ def _blocks(step=lambda stride, index, repeats: stride if index == 0 else 1,
             entering = channels
             for index in range(count(repeats)):
                 s, i = step(stride, index, repeats), inner(channels, out, index, entering)
-                blocks.append((i, out, kernel, s, expand, residual(s, i, out, index)))
+                blocks.append(block(i, out, kernel, s, expand, residual(s, i, out, index)))
                 channels = out
         return blocks
 
@@ -139,6 +139,17 @@ BLOCKS = Exercise(
             "can they be added?"),
         Misconception("no residual anywhere", _blocks(residual=lambda step, channels, out, index: False),
             "In your network no block adds its input. Is there none whose output has the shape of its input?"),
+        Misconception("residual as 0 or 1",
+            _blocks(block=lambda i, o, k, s, e, residual: (i, o, k, s, e, int(residual))),
+            "Your blocks are right, but for the form of the last entry: True or False is wanted, and yours is a "
+            "number. (A numpy array turns the one into the other when it also holds whole numbers.)"),
+        Misconception("the expanded channels for the ratio",
+            _blocks(block=lambda i, o, k, s, e, residual: (i, o, k, s, e * i, residual)),
+            "The fifth entry of your blocks is how many channels there are inside. Is that what the row calls expand?"),
+        Misconception("kernel and expand exchanged",
+            _blocks(block=lambda i, o, k, s, e, residual: (i, o, e, s, k, residual)),
+            "Two entries of your blocks have changed places. A row and a block do not list things in the same order: "
+            "what stands third in each?"),
     ),
     other_answers=(_blocks_by_chains, _blocks_first_and_rest),
     hints=(
@@ -158,6 +169,8 @@ ALWAYS = ("strides", "padding", "activation", "residual", "epsilon", "input")
 IN_TRAINING = ("momentum", "dropout", "stochastic depth")
 SHAPED = ("kernels", "channels", "squeeze from", "convolution bias", "classes")
 LOST = ("initialisation",)  # overwritten by the weights
+IN_THE_SHEET = ("momentum", "epsilon", "strides", "activation", "residual", "padding", "dropout", "stochastic depth",
+                "input")
 
 _COMMON = {"kernels": [3, 3, 5, 3, 5, 5, 3], "channels": [16, 24, 40, 80, 112, 192, 320],
            "strides": [1, 2, 2, 2, 1, 2, 1], "squeeze from": "input", "convolution bias": False,
@@ -196,6 +209,9 @@ def setting_cases(seed: int) -> list[Case]:
                  "stochastic depth", "strides", "input", "convolution bias"):
         pairs.append(({**short, name: TORCHVISION[name]}, {**short, name: OTHER_VALUES[name]}))
     pairs.append(({"framework": "pytorch", "momentum": 0.01}, {"framework": "tensorflow", "momentum": 0.99}))
+    ours = {"framework": "pytorch", "stochastic depth": 0.2, "epsilon": 1e-5, "padding": "symmetric", "momentum": 0.1,
+            "activation": "SiLU"}  # an order that is not the sheet's, nor the alphabet's
+    pairs.append((ours, {**ours, "momentum": 0.01, **{n: OTHER_VALUES[n] for n in ours if n in OTHER_VALUES}}))
     pairs += [(TENSORFLOW, LUKEMELAS), (LUKEMELAS, TORCHVISION), (TENSORFLOW, TORCHVISION), (KERAS, TENSORFLOW),
               (TORCHVISION, TIMM), (KERAS, TIMM)]
     for _ in range(8):
@@ -206,7 +222,7 @@ def setting_cases(seed: int) -> list[Case]:
     return [{"ours": {**a}, "theirs": {**b}} for a, b in pairs]
 
 
-def _settings(always=ALWAYS, training=IN_TRAINING, momentum=True, differ=True, swap=False):
+def _settings(always=ALWAYS, training=IN_TRAINING, momentum=True, differ=True, order=None):
     """unnoticed with another idea of what a state dict shows."""
 
     def answer(ours, theirs):
@@ -219,7 +235,7 @@ def _settings(always=ALWAYS, training=IN_TRAINING, momentum=True, differ=True, s
                 return weight(ours) != weight(theirs)
             return ours[name] != theirs[name]
 
-        names = [name for name in ours if not differ or different(name)]
+        names = [name for name in (order(ours) if order else ours) if not differ or different(name)]
         return [n for n in names if n in always], [n for n in names if n in training]
 
     return answer
@@ -275,8 +291,8 @@ UNNOTICED = Exercise(
             "been loaded?"),
         Misconception("momentum compared as written", _settings(momentum=False),
             "TensorFlow's 0.99 is the weight of the old statistics, PyTorch's 0.01 that of the new batch. Your list "
-            "goes by numbers that are written differently. If you have converted them: what does Python print for "
-            "1 - 0.99?"),
+            "goes by numbers that are written differently. If you have converted them: did you do the same to both "
+            "frameworks' numbers? And what does Python print for 1 - 0.99?"),
         Misconception("epsilon only in training",
             _settings(always=_without(ALWAYS, "epsilon"), training=(*IN_TRAINING, "epsilon")),
             "You list epsilon with what matters only in training. Write down what batch norm computes in evaluation: "
@@ -285,8 +301,8 @@ UNNOTICED = Exercise(
             "In your answer epsilon never matters. It stands in every batch norm's division; is it in the state "
             "dict?"),
         Misconception("padding left out", _settings(always=_without(ALWAYS, "padding")),
-            "In your answer padding never matters. The sizes of the maps may agree; does each window see the same "
-            "pixels?"),
+            "In your answer padding never matters. Which array of the state dict would show that it differs? And does "
+            "each window still see the same pixels?"),
         Misconception("input left out", _settings(always=_without(ALWAYS, "input")),
             "In your answer it does not matter which numbers the network is shown. Would weights that learned on one "
             "range know what to do with another?"),
@@ -305,6 +321,23 @@ UNNOTICED = Exercise(
             _settings(always=(*ALWAYS, "momentum"), training=_without(IN_TRAINING, "momentum")),
             "You list momentum with what changes answers at once. In evaluation mode the running statistics are "
             "used; are they updated?"),
+        Misconception("dropout listed at once",
+            _settings(always=(*ALWAYS, "dropout"), training=_without(IN_TRAINING, "dropout")),
+            "You list dropout with what changes answers at once. In evaluation mode, who drops anything?"),
+        Misconception("both drop rates listed at once",
+            _settings(always=(*ALWAYS, "dropout", "stochastic depth"), training=("momentum",)),
+            "You list drop rates with what changes answers at once. In evaluation mode, who drops anything?"),
+        Misconception("names sorted by the alphabet", _settings(order=sorted),
+            "Those are the right names in both lists. Only their order is another: yours is the alphabet's. In which "
+            "order are the settings given?"),
+        Misconception("names in the order of the sheet's table",
+            _settings(order=lambda ours: [name for name in IN_THE_SHEET if name in ours]),
+            "Those are the right names in both lists. Only their order is another: yours is that of the sheet's "
+            "table. In which order does this case give them?"),
+        Misconception("names in an order of one's own",
+            _settings(order=lambda ours: [name for name in (*ALWAYS, *IN_TRAINING) if name in ours]),
+            "Those are the right names in both lists. Only their order is another: yours is the same in every case. "
+            "In which order does this case give them?"),
         Misconception("every hidden setting, different or not", _settings(differ=False),
             "Your lists hold settings on which the two networks agree. What nobody can see may still be the same."),
     ),
@@ -337,7 +370,7 @@ def _conv(in_channels, out_channels, kernel, side, groups=1, norm=True):
 def _counts(squeeze=lambda i, wide, o: max(1, i // 4), expand_at=lambda side, after: side, always_expand=False,
             half=lambda side, stride: -(-side // stride), stem_stride=2, wide=lambda i, o, e: e * i, se_norm=False,
             se_side=lambda side: 1, depth_side=lambda side, after: after, depth_groups=True, norms=True, se=True,
-            last=True, per_mac=1):
+            last=True, per_mac=1, head_side=lambda side: side, last_side=lambda side: 1):
     """network_counts with one of its parts replaced."""
 
     def answer(stem, head, classes, resolution, blocks):
@@ -354,9 +387,9 @@ def _counts(squeeze=lambda i, wide, o: max(1, i // 4), expand_at=lambda side, af
                 layers.append(_conv(squeezed, inner, 1, se_side(after), norm=se_norm))
             layers.append(_conv(inner, o, 1, after))
             side = after
-        layers.append(_conv(blocks[-1][1], head, 1, side))
+        layers.append(_conv(blocks[-1][1], head, 1, head_side(side)))
         if last:
-            layers.append(_conv(head, classes, 1, 1, norm=False))
+            layers.append(_conv(head, classes, 1, last_side(side), norm=False))
         params = sum(p for p, _ in layers)
         if not norms:
             wide_ones = [wide(b[0], b[1], b[4]) for b in blocks]
@@ -373,6 +406,9 @@ def count_cases(seed: int) -> list[Case]:
         (8, 8, 2, 2, [[1, 3, 1, 8, 1]]),
         (8, 8, 2, 8, [[2, 3, 1, 8, 1]]),
         (8, 16, 2, 8, [[2, 3, 1, 16, 1]]),
+        (6, 8, 2, 8, [[1, 3, 1, 8, 1]]),  # a quarter that is no whole number: a half above an odd one, an even one
+        (10, 8, 2, 8, [[1, 3, 1, 8, 1]]),
+        (2, 16, 2, 8, [[1, 3, 1, 8, 1]]),  # and one below 1
         (8, 16, 4, 8, [[2, 5, 2, 16, 2]]),
         (8, 16, 4, 9, [[2, 5, 2, 16, 1], [1, 3, 2, 8, 1]]),
         (16, 32, 10, 15, [[1, 3, 1, 8, 1], [6, 3, 2, 12, 2]]),
@@ -423,6 +459,24 @@ COUNTS = Exercise(
         Misconception("squeeze width from the output channels", _counts(squeeze=lambda i, wide, o: max(1, o // 4)),
             "Your squeeze width follows the channels that the block writes. SE sits in front of the projection: "
             "which number has the block been given by then?"),
+        Misconception("squeeze width rounded to the nearest",
+            _counts(squeeze=lambda i, wide, o: max(1, round(i / 4))),
+            "On the case above a quarter of a block's channels is no whole number, and your squeeze width is larger "
+            "than that quarter. Which way does the sheet round?"),
+        Misconception("squeeze width rounded to the nearest, down to none",
+            _counts(squeeze=lambda i, wide, o: round(i / 4)),
+            "On the case above a quarter of a block's channels is no whole number. Which way does the sheet round "
+            "it, and what is the least that it leaves?"),
+        Misconception("squeeze width rounded up", _counts(squeeze=lambda i, wide, o: max(1, math.ceil(i / 4))),
+            "On the case above a quarter of a block's channels is no whole number, and your squeeze width is larger "
+            "than that quarter. Which way does the sheet round?"),
+        Misconception("squeeze width without a least", _counts(squeeze=lambda i, wide, o: i // 4),
+            "On the case above a block has fewer than four channels, and your SE squeezes them to none at all. Could "
+            "anything pass through that?"),
+        Misconception("squeeze width not rounded", _counts(squeeze=lambda i, wide, o: max(1, i / 4)),
+            "On the case above your SE squeezes to a number of channels with a fraction. How many can a layer have?"),
+        Misconception("squeeze width not rounded, nor a least", _counts(squeeze=lambda i, wide, o: i / 4),
+            "On the case above your SE squeezes to a number of channels with a fraction. How many can a layer have?"),
         Misconception("SE left out", _counts(se=False),
             "Your blocks have no squeeze-and-excitation. It does hardly any MACs, but it is there."),
         Misconception("SE with batch norm and no bias", _counts(se_norm=True),
@@ -455,6 +509,12 @@ COUNTS = Exercise(
             "does it learn for each channel?"),
         Misconception("the classifier left out", _counts(last=False),
             "Your count does not change with the number of classes."),
+        Misconception("the classifier at every position", _counts(last_side=lambda side: side),
+            "Your parameters are right and your MACs are too many: your classifier works on a whole map. What comes "
+            "between the head and the classifier?"),
+        Misconception("the head after the pooling", _counts(head_side=lambda side: 1),
+            "Your parameters are right and your MACs are too few: your head works at a single position. Does it come "
+            "before the pooling or after?"),
         Misconception("FLOPs instead of MACs", _counts(per_mac=2),
             "Your second number is exactly twice as large: you counted a multiplication and the addition that follows "
             "it as two. What is counted here?"),
@@ -578,6 +638,16 @@ BUGS = Exercise(
         Misconception("parameters and the lowest number alone",
             _search(fits=lambda got, seen: (got[0], got[3]) == (seen[0], seen[3])),
             "Your network has the right parameters and the right lowest number. How much work does it do?"),
+        Misconception("MACs left out", _search(fits=lambda got, seen: (got[0], *got[2:]) == (seen[0], *seen[2:])),
+            "The network that your list stands for has the right parameters, the right last map and the right lowest "
+            "number, and still it is another one. Does it do as much work as was seen?"),
+        Misconception("no mistake in any network", lambda resolution, classes, params, macs, side, lowest: [],
+            "Your list is empty for every network, so you found a mistake in none. If you try all sets of mistakes: "
+            "does any of them ever fit, and does your function give it back when it does?"),
+        Misconception("the names from last to first", _search(found=lambda mistakes: list(mistakes)[::-1]),
+            "Those are the right mistakes. Only their order is another: in which order does MISTAKES list them?"),
+        Misconception("the names sorted by the alphabet", _search(found=sorted),
+            "Those are the right mistakes. Only their order is another: in which order does MISTAKES list them?"),
         Misconception("one mistake at most", _search(most=1),
             "You look for a single mistake and find none that fits. Is there a rule that there is only one?"),
         Misconception("one mistake at most, nothing returned", _search(most=1, none=None),
@@ -626,31 +696,35 @@ def stage_to_thin(stem: int, head: int, resolution: int, rows: list[list[int]]) 
 
 
 @cache
-def _totals(stem: int, head: int, resolution: int, rows: tuple) -> tuple[int, int]:
+def _totals(stem: int, head: int, resolution: int, rows: tuple, channel_step: int = 1) -> tuple[int, int]:
     stages = tuple(Stage(*row) for row in rows)
-    net = replace(B0, stem=stem, head=head, resolution=resolution, stages=stages, channel_step=1)
+    net = replace(B0, stem=stem, head=head, resolution=resolution, stages=stages, channel_step=channel_step)
     counted = network_cost(net, 10)
     return counted.params, counted.macs
 
 
-def _savings(stem, head, resolution, rows, least=2):
-    """(row, MACs saved, parameters saved) for each row that has a block to spare."""
-    rows = tuple(tuple(row) for row in rows)
-    params, macs = _totals(stem, head, resolution, rows)
+def _savings(stem, head, resolution, rows, least=2, gone=1, channel_step=1, keep=False):
+    """(row, MACs saved, parameters saved) for each row that has a block to spare.
+
+    gone: how many of its blocks go. keep: whether they are still missing when the next row is tried.
+    """
+    whole = rows = tuple(tuple(row) for row in rows)
+    params, macs = _totals(stem, head, resolution, rows, channel_step)
     found = []
     for n, row in enumerate(rows):
         if row[4] >= least:
-            thin = (*rows[:n], (*row[:4], row[4] - 1), *rows[n + 1:]) if row[4] > 1 else (*rows[:n], *rows[n + 1:])
-            p, m = _totals(stem, head, resolution, thin)
+            thin = (*whole[:n], (*row[:4], max(0, row[4] - gone)), *whole[n + 1:])
+            p, m = _totals(stem, head, resolution, tuple(row for row in thin if row[4]), channel_step)
             found.append((n + 1, macs - m, params - p))
+            whole = thin if keep else whole
     return found
 
 
-def _thin(best=lambda row, macs, params: macs / params, least=2, report=lambda row, macs, params: (row, macs, params)):
-    """stage_to_thin with another idea of the best row."""
+def _thin(best=lambda row, macs, params: macs / params, report=lambda row, macs, params: (row, macs, params), **other):
+    """stage_to_thin with another idea of the best row, or of what goes."""
 
     def answer(stem, head, resolution, rows):
-        return report(*max(_savings(stem, head, resolution, rows, least), key=lambda saving: best(*saving)))
+        return report(*max(_savings(stem, head, resolution, rows, **other), key=lambda saving: best(*saving)))
 
     return answer
 
@@ -685,6 +759,8 @@ def thin_cases(seed: int) -> list[Case]:
     fixed = [
         (8, 16, 8, [[1, 3, 1, 8, 2], [2, 3, 2, 16, 2]]),
         (8, 16, 16, [[1, 3, 1, 8, 1], [2, 3, 2, 16, 2], [2, 3, 2, 24, 3]]),
+        (8, 16, 8, [[1, 3, 1, 8, 1], [4, 3, 2, 8, 3], [2, 5, 1, 16, 2]]),  # 3.0 and 3.3 MACs for each parameter
+        (8, 16, 16, [[1, 3, 1, 8, 1], [2, 3, 2, 12, 2], [2, 3, 2, 20, 2]]),  # no multiples of 8
         (16, 32, 32, [[1, 3, 1, 8, 1], [6, 3, 2, 12, 1], [6, 3, 1, 16, 2], [4, 5, 1, 24, 3]]),
         (32, 1280, 224, B0_ROWS),
         (32, 1280, 224, [row[:4] + [1 if n in (1, 2) else row[4]] for n, row in enumerate(B0_ROWS)]),
@@ -721,6 +797,20 @@ THIN = Exercise(
         Misconception("whole rows removed", _thin(least=1),
             "On the case above you take away the only block of a row, and the channels of its neighbours no longer "
             "meet. Which rows have a block to spare?"),
+        Misconception("a row dropped as a whole", _thin(gone=99),
+            "Your savings are those of a whole row. Read again what you may take away: how much of it is that?"),
+        Misconception("any row dropped as a whole", _thin(gone=99, least=1),
+            "Your savings are those of a whole row. Read again what you may take away, and which rows have it to "
+            "spare."),
+        Misconception("rows changed for good", _thin(keep=True),
+            "Your saving is that of several rows at once: when you come to a row, an earlier one is thinner already. "
+            "What has happened to the table by then?"),
+        Misconception("channels rounded", _thin(channel_step=8),
+            "On the case above some rows have channels that are no multiple of 8. Look at the blocks of the network "
+            "that you count: do they have the channels of the rows?"),
+        Misconception("ratio rounded down", _thin(best=lambda row, macs, params: macs // params),
+            "On the case above two rows differ by less than one MAC for each parameter, and you take the wrong one. "
+            "How exactly do you compare?"),
         Misconception("parameters and MACs exchanged", _thin(report=lambda row, macs, params: (row, params, macs)),
             "You report a block that has more parameters than MACs. Which of the two comes first?"),
     ),

@@ -56,7 +56,7 @@ convolutions = predict(
 # A row with 3 blocks is not the same block three times. Four rules turn rows into blocks:
 #
 # 1. Only the **first** block of a stage has the stride, and only it changes the number of channels.
-# 2. The inside of a block is $e$ times as wide as the block's *input*.
+# 2. The inside of a block is $e$ times as wide as the block's *input*. $e$ is the row's "expand", the expansion ratio of lesson 02.
 # 3. SE squeezes to a quarter of the block's *input* channels, whatever $e$ is.
 # 4. The input is added to the output where both have the same shape: stride 1 and as many channels out as in.
 #
@@ -254,8 +254,9 @@ spreads(theirs)
 
 # %% [markdown]
 # It dies. A batch norm that has seen no data divides by 1, so nothing keeps the signal's size, and these weights make it
-# smaller at nearly every step. What comes out is as good as zero for every photo and for every network, and zeros agree to any number
-# of digits.
+# smaller at nearly every step. What comes out is as good as zero for every photo and for every network, and such answers agree to a
+# dozen decimal *places*, right or wrong. They don't agree in *digits*: the right answers are around $10^{-14}$, and the broken networks'
+# differ from them by about $10^{-15}$ (a block left out) or more, so that hardly two significant digits are the same.
 #
 # What would bring it to life? Batch norm does, once it knows the statistics of its input. One pass in training mode is enough, if
 # we tell it to forget the old ones entirely (momentum 1).
@@ -345,7 +346,8 @@ try_loading("drop rates 0.9", replace(B0, dropout=0.9, stochastic_depth=0.9))
 # ## Four implementations, one table
 #
 # The authors' code, Keras, torchvision and timm all build 5,288,548 parameters and 385,814,752 MACs. Yet you can't carry
-# weights from one to another and expect the same answers. These are their defaults for B0:
+# weights from one to another and expect the same answers. These are their defaults for B0 ($K$ is a depthwise layer's kernel, $C$ its
+# number of channels):
 #
 # | | authors (TensorFlow) | Keras 3 | torchvision | timm, `efficientnet_b0` |
 # |---|---|---|---|---|
@@ -536,8 +538,8 @@ print(f"depthwise weights on maps of one pixel: {blind:,}; {centres:,} of them e
 figures.network_strip(small)
 
 # %% [markdown]
-# The last four blocks work on a single pixel. Of each of their 5x5 kernels, 24 weights in 25 see nothing but padding. To train B0
-# on CIFAR-10 one has to enlarge the photos first, or take strides out.
+# The last four blocks work on a single pixel. Three of them are stage 7's, with 5x5 kernels, of which 24 weights in 25 see nothing
+# but padding; in the last one, stage 8 with 3x3, it is 8 in 9. To train B0 on CIFAR-10 one has to enlarge the photos first, or take strides out.
 #
 # For experiments that run while you wait, the course has its own base, `NANO`: the same block, SE from the input channels, SiLU, but fewer strides and
 # channels, so that 16 pixels still leave a map of 4x4 at the end.

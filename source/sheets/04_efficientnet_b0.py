@@ -93,7 +93,8 @@ check("04.1", stage_blocks)
 def unnoticed(ours: dict, theirs: dict) -> tuple[list[str], list[str]]:
     """What differs between two networks although the weights of one fit the other: (at once, in training).
 
-    ours, theirs: the same settings, name to value, in the same order. The names come back in that order.
+    ours, theirs: the same settings, name to value, in the same order. Both lists keep that order, which differs from
+    case to case.
     """
     ### BEGIN SOLUTION
     always = ("strides", "padding", "activation", "residual", "epsilon", "input")
@@ -256,7 +257,7 @@ check("04.5", stage_to_thin)
 # *15 minutes · moderate · 4 points*
 #
 # A friend has rebuilt B0. "It has 5,288,548 parameters," she says, "the very number of the original, to the last digit. And I have loaded torchvision's
-# freshly made weights, and all the answers agree to ten digits. So it is the same network." You run it on one image of 224 pixels: it does
+# freshly made weights, and all the answers agree to ten decimal places. So it is the same network." You run it on one image of 224 pixels: it does
 # 516,350,752 MACs.
 #
 # Explain in five to eight sentences why neither of her two tests could have failed, what her network has wrong (lesson 04 has met that number), and which two
