@@ -1,6 +1,7 @@
 """Lesson 03: the gates that ship are those of the network that ships, and the lesson says what they show."""
 
 import xml.etree.ElementTree as ET
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 
 from effnet_course import cost, explain, explorers, figures
 from effnet_course.arch import B0, NANO, VARIANTS
+from effnet_course.checking import judge, run
+from effnet_course.exercises import sheet
 from effnet_course.explorers import lesson03
 
 CLASSES = ["frog", "ship", "cat"]
@@ -105,7 +108,7 @@ def test_the_record_says_what_the_lesson_says(recorded):
     assert round((frozen["lost"] - frozen["gained"]) / 50, 1) == 1.2
     alone = [rows["mean of 500 images"] for rows in recorded["changed_in_one_block"]]
     assert min(row["lost"] - row["gained"] for row in alone[:2]) > 20
-    assert max(abs(row["lost"] - row["gained"]) for row in alone[2:]) < 5
+    assert max(abs(row["lost"] - row["gained"]) for row in alone[2:]) == 1
     assert alone[-1]["lost"] + alone[-1]["gained"] == 1
 
 
@@ -117,6 +120,41 @@ def test_with_and_without_are_compared_on_the_same_images(recorded):
     assert other["top1"] == pytest.approx(run.validation[-1], abs=0.1)
     gap = recorded["changed"]["as trained"]["top1"] - other["top1"]
     assert other["only_with"] - other["only_without"] == round(50 * gap)
+
+    def interval(plus, minus):
+        points, half = (plus - minus) / 50, 1.96 * (plus + minus - (plus - minus) ** 2 / 5000) ** 0.5 / 50
+        return [round(value, 1) for value in (points, points - half, points + half)]
+
+    frozen = recorded["changed"]["mean of 500 images"]
+    assert interval(frozen["lost"], frozen["gained"]) == [1.2, 0.6, 1.8]
+    assert interval(other["only_with"], other["only_without"]) == [0.4, -0.5, 1.3]
+
+
+def test_by_traffic_se_is_a_third_of_b0():
+    gated = sum(b.expanded * (-(-b.resolution // b.stride)) ** 2 for b in B0.blocks())
+    others = sum(layer.inputs + layer.activations for layer in cost.network_cost(B0).layers)
+    assert 3 * gated / others == pytest.approx(0.5, abs=0.02)
+    assert 3 * gated / (3 * gated + others) == pytest.approx(1 / 3, abs=0.01)
+
+
+def _said(number, answer, seed=0):
+    [exercise] = [exercise for exercise in sheet("03") if exercise.id == number]
+    cases = exercise.cases(seed)
+    return judge(exercise, cases, run(answer, cases))
+
+
+def test_answers_that_once_passed_or_were_told_a_coincidence():
+    def first_channel(before, after):
+        return not np.isclose(np.mean(before[0]), np.mean(after[0]))
+
+    for seed in range(10):
+        assert _said("03.5", first_channel, seed).misconception == "the first channel only"
+        rounded = _said("03.3", lambda i, e, o, r: max(1, i // round(1 / r)), seed)
+        assert rounded.misconception == "one over the ratio, rounded"
+        sixth = _said("03.3", lambda i, e, o, r: max(1, int(i * e * r / 6)), seed)
+        assert sixth.misconception and "are equal" not in sixth.message
+        fraction = _said("03.3", lambda i, e, o, r: max(1, int(Fraction(str(r)) * i)), seed)
+        assert fraction.passed, "no case may hang on the rounding of floats"
 
 
 def test_block_2_squeezes_to_two_numbers_so_its_patterns_are_mixtures_of_two(recorded):

@@ -64,7 +64,7 @@ def one_gate_cases(seed: int) -> list[Case]:
 
 
 def _gate(inner=lambda h: h * _sigmoid(h), outer=_sigmoid, biases=(1, 1), add_up=lambda products: sum(products)):
-    """one_gate with one of its parts replaced."""
+    """one_gate with one of its parts replaced; `biases` are factors of the two."""
 
     def answer(means, reduce, reduce_bias, restore, restore_bias):
         squeezed = add_up([w * m for w, m in zip(reduce, means, strict=True)]) + biases[0] * reduce_bias
@@ -122,6 +122,23 @@ GATE = Exercise(
             _gate(add_up=lambda products: sum(products) / len(products)),
             "By your formula a block with twice as many channels has a squeezed number half as large. The means have "
             "been taken already: what does a linear layer do with its products?"),
+        Misconception("restore's bias with the wrong sign", _gate(biases=(1, -1)),
+            "One of the biases pulls your gate the wrong way. If you raise it on the case above, should the gate open "
+            "or shut? And which does yours do?"),
+        Misconception("reduce's bias with the wrong sign", _gate(biases=(-1, 1)),
+            "One of the biases has the wrong effect. On the case above, write down the squeezed number before its "
+            "activation, with the bias and without."),
+        Misconception("the last sigmoid mirrored", _gate(outer=lambda h: _sigmoid(-h)),
+            "Add your gate to the expected one. What should a large positive number before the "
+            "last function do to a gate, and what does it do to yours?"),
+        Misconception("the inner sigmoid mirrored", _gate(inner=lambda h: h * _sigmoid(-h)),
+            "Try your activation on a large positive squeezed number, then on a large negative one. Which of the two "
+            "does SiLU let through, and which does yours?"),
+        Misconception("a bias for every product",
+            lambda means, reduce, reduce_bias, restore, restore_bias: one_gate(
+                means, reduce, len(means) * reduce_bias, restore, restore_bias),
+            "By your formula a bias weighs more in a block with more channels. How many squeezed numbers are there, "
+            "and how many biases do they need?"),
     ),
     other_answers=(_one_gate_with_numpy, _one_gate_with_torch),
     hints=(
@@ -190,7 +207,7 @@ def _softmax_array(h):
     return np.exp(h - h.max()) / np.exp(h - h.max()).sum()
 
 
-def _se(squeeze=lambda x: x.mean((1, 2)), inner=_silu_array, outer=_sigmoid_array, biased=1,
+def _se(squeeze=lambda x: x.mean((1, 2)), inner=_silu_array, outer=_sigmoid_array, biased=(1, 1),
         scale=lambda x, gates: x * gates[:, None, None]):
     """squeeze_excite with one of its parts replaced."""
 
@@ -198,8 +215,8 @@ def _se(squeeze=lambda x: x.mean((1, 2)), inner=_silu_array, outer=_sigmoid_arra
         import numpy as np
 
         x, reduce, restore = np.array(x), np.array(reduce), np.array(restore)
-        hidden = inner(reduce @ squeeze(x) + biased * np.array(reduce_bias))
-        return scale(x, outer(restore @ hidden + biased * np.array(restore_bias)))
+        hidden = inner(reduce @ squeeze(x) + biased[0] * np.array(reduce_bias))
+        return scale(x, outer(restore @ hidden + biased[1] * np.array(restore_bias)))
 
     return answer
 
@@ -263,8 +280,27 @@ BLOCK = Exercise(
             "steps makes the gates?"),
         Misconception("no activation inside", _se(inner=lambda h: h),
             "Nothing happens between your two layers, so one layer could replace them both. What stands between?"),
-        Misconception("biases forgotten", _se(biased=0),
+        Misconception("biases forgotten", _se(biased=(0, 0)),
             "Your answer is right as long as the last and the third of its arguments are zeros."),
+        Misconception("reduce's bias forgotten", _se(biased=(0, 1)),
+            "One of the five arguments changes nothing in your answer. On the case above, write down the squeezed "
+            "numbers before their activation."),
+        Misconception("restore's bias forgotten", _se(biased=(1, 0)),
+            "One of the five arguments changes nothing in your answer. On the case above, write down what goes into "
+            "the last function."),
+        Misconception("no sigmoid at the end", _se(outer=lambda h: h),
+            "A gate of 0 is shut and a gate of 1 is open. What could make sure that your gates lie between the two?"),
+        Misconception("the two activations swapped", _se(inner=_sigmoid_array, outer=_silu_array),
+            "Both functions are there. But a gate says which share of a channel passes, and yours can fall below 0 or "
+            "rise above 1: which of the two has such a range?"),
+        Misconception("gates returned as an image of one pixel", _se(scale=lambda x, gates: gates[:, None, None]),
+            "You have one number for each channel. Those are the gates: what do they gate?"),
+        Misconception("means scaled, not the map", _se(scale=lambda x, gates: x.mean((1, 2)) * gates),
+            "You have one number left for each channel: its gate times its mean. Compare the shape of your array with "
+            "that of the map: what does the projection read?"),
+        Misconception("an extra axis in front", _se(scale=lambda x, gates: (x * gates[:, None, None])[None]),
+            "Your numbers are right, but your array has one axis more than the map that came in. What would that axis "
+            "stand for?"),
     ),
     other_answers=(_se_with_torch, _se_with_loops),
     hints=(
@@ -292,17 +328,22 @@ WIDTH = ("in_channels", "expand", "out_channels", "ratio")
 
 def width_cases(seed: int) -> list[Case]:
     rows = [(2, 1, 2, 0.25), (8, 2, 16, 0.25), (10, 4, 14, 0.25), (14, 4, 24, 0.25), (16, 6, 24, 0.25),
+            (8, 4, 8, 0.375), (16, 4, 24, 0.3), (12, 3, 12, 0.75), (28, 4, 28, 0.25), (22, 6, 22, 0.3),
             (18, 3, 24, 0.125), (24, 6, 40, 0.25), (32, 1, 16, 0.25), (24, 6, 24, 0.5), (40, 6, 80, 0.25),
-            (80, 6, 112, 0.125), (192, 6, 320, 0.25)]
+            (80, 6, 112, 0.125), (192, 6, 320, 0.25)]  # 0.3 only where the product is not whole: floats must not decide
     draw = random.Random(f"03.width {seed}")
     rows += sorted((2 * draw.randint(4, 100), draw.choice([1, 3, 4, 6]), 2 * draw.randint(4, 160),
-                    draw.choice([0.5, 0.25, 0.125, 0.0625])) for _ in range(12))
+                    draw.choice([0.75, 0.5, 0.375, 0.25, 0.125, 0.0625])) for _ in range(12))
     return _cases(WIDTH, rows)
 
 
 def _width(base=lambda i, e, o: i, whole=int, least=1):
     return lambda in_channels, expand, out_channels, ratio: max(
         least, whole(base(in_channels, expand, out_channels) * ratio))
+
+
+WHOLE_RATIO = (
+    "You divide by a whole number, made of one over the ratio. Is one over the ratio of the case above a whole number?")
 
 
 SQUEEZE = Exercise(
@@ -331,6 +372,19 @@ SQUEEZE = Exercise(
             "Whenever the product is not a whole number, you go up. The published code cuts the fraction off."),
         Misconception("no squeeze at all in narrow blocks", _width(least=0),
             "On the case above your squeeze has no channel left. How could a gate then know anything?"),
+        Misconception("expanded width divided by 6, whatever the expansion",
+            lambda in_channels, expand, out_channels, ratio: max(1, int(in_channels * expand * ratio / 6)),
+            "You start from the expanded width and divide by 6 in every block. How many times does the block above "
+            "expand?"),
+        Misconception("one over the ratio, rounded",
+            lambda in_channels, expand, out_channels, ratio: max(1, in_channels // round(1 / ratio)),
+            WHOLE_RATIO),
+        Misconception("one over the ratio, cut off",
+            lambda in_channels, expand, out_channels, ratio: max(1, in_channels // int(1 / ratio)),
+            WHOLE_RATIO),
+        Misconception("always a quarter",
+            lambda in_channels, expand, out_channels, ratio: max(1, in_channels // 4),
+            "Your answer does not change with the ratio. What is the ratio of the case above?"),
     ),
     other_answers=(
         lambda in_channels, expand, out_channels, ratio: int(in_channels * ratio // 1) or 1,
@@ -362,8 +416,8 @@ COST = ("in_channels", "expand", "out_channels", "kernel", "resolution", "squeez
 
 
 def cost_cases(seed: int) -> list[Case]:
-    rows = [(2, 2, 2, 3, 2, 1), (4, 2, 4, 3, 4, 1), (8, 1, 4, 3, 4, 2), (8, 3, 8, 3, 8, 2), (32, 1, 16, 3, 112, 8),
-            (80, 6, 80, 3, 14, 20), (192, 6, 320, 3, 7, 48)]
+    rows = [(2, 2, 2, 3, 2, 1), (4, 2, 4, 3, 4, 1), (8, 1, 4, 3, 4, 2), (8, 3, 8, 3, 8, 2), (8, 2, 8, 3, 8, 3),
+            (32, 1, 16, 3, 112, 8), (80, 6, 80, 3, 14, 20), (192, 6, 320, 3, 7, 48)]
     draw = random.Random(f"03.cost {seed}")
     drawn = [(8 * draw.randint(1, 24), draw.choice([1, 3, 4, 6]), 8 * draw.randint(1, 40), draw.choice([3, 5]),
               draw.choice([7, 8, 14, 15, 28, 56]), 2 * draw.randint(1, 24)) for _ in range(10)]
@@ -372,11 +426,11 @@ def cost_cases(seed: int) -> list[Case]:
 
 def _cost(wide=lambda i, e: i * e, biases=lambda s, wide: s + wide, work=lambda weights, biases, pixels: weights,
           first=lambda i, e: i * i * e if e > 1 else 0, depthwise=lambda i, e, k: i * e * k * k,
-          share=lambda own, others: own / (own + others), layers=2):
+          share=lambda own, others: own / (own + others), layers=2, narrow=lambda i, s: s):
     """se_cost with one of its parts replaced."""
 
     def answer(in_channels, expand, out_channels, kernel, resolution, squeezed):
-        gated = wide(in_channels, expand)
+        gated, squeezed = wide(in_channels, expand), narrow(in_channels, squeezed)
         weights, extra = layers * gated * squeezed, biases(squeezed, gated)
         params, macs = weights + extra, work(weights, extra, resolution**2)
         others = (first(in_channels, expand) + depthwise(in_channels, expand, kernel)
@@ -384,6 +438,32 @@ def _cost(wide=lambda i, e: i * e, biases=lambda s, wide: s + wide, work=lambda 
         return params, macs, share(params, others), share(macs, others * resolution**2)
 
     return answer
+
+
+def _pixels_too(times):
+    """se_cost that counts `times` operations for every number on the gated map as MACs."""
+
+    def answer(in_channels, expand, out_channels, kernel, resolution, squeezed):
+        params, macs, of_params, of_macs = se_cost(in_channels, expand, out_channels, kernel, resolution, squeezed)
+        others = macs / of_macs - macs
+        macs += times * in_channels * expand * resolution**2
+        return params, macs, of_params, macs / (macs + others)
+
+    return answer
+
+
+def _cost_in_order(*places):
+    """se_cost with its values in other places."""
+    return lambda **case: tuple(se_cost(**case)[place] for place in places)
+
+
+SWAPPED = "The right values are there, in other places. Which of the two counts has the biases in it?"
+PIXELS_TOO = (
+    "You counted something as MACs for every pixel of the gated map. Which two steps of squeeze-and-excitation have "
+    "weights, and on how many pixels do they work?")
+OWN_WIDTH = (
+    "You work out the squeezed width yourself, and so one of the six arguments changes nothing in your answer. On the "
+    "case above, which width do you use?")
 
 
 def _cost_by_rows(in_channels, expand, out_channels, kernel, resolution, squeezed):
@@ -446,6 +526,18 @@ SHARE = Exercise(
             _cost(depthwise=lambda i, e, k: (i * e) ** 2 * k * k),
             "By your formula nearly all of the block is in its filter. How many channels does a depthwise kernel "
             "read?"),
+        Misconception("kernel not squared", _cost(depthwise=lambda i, e, k: i * e * k),
+            "Your depthwise kernels have as many weights as they are wide. On how many pixels does one of them lie?"),
+        Misconception("parameters and MACs swapped", _cost_in_order(1, 0, 2, 3), SWAPPED),
+        Misconception("parameters and MACs swapped, and their shares", _cost_in_order(1, 0, 3, 2), SWAPPED),
+        Misconception("shares without decimals", _cost(share=lambda own, others: own // (own + others)),
+            "Your two shares are 0 in every case, and squeeze-and-excitation is never nothing of its block. What does "
+            "your division do with decimals?"),
+        Misconception("the mean or the scaling counted as MACs", _pixels_too(1), PIXELS_TOO),
+        Misconception("the mean and the scaling counted as MACs", _pixels_too(2), PIXELS_TOO),
+        Misconception("squeezed ignored", _cost(narrow=lambda i, s: max(1, i // 4)), OWN_WIDTH),
+        Misconception("squeezed ignored, and nothing left in narrow blocks", _cost(narrow=lambda i, s: i // 4),
+            OWN_WIDTH),
     ),
     other_answers=(_cost_by_rows, _cost_by_shares),
     hints=(
@@ -508,6 +600,9 @@ def _changes(x, draw):
                                                                                                  strict=True)]
     yield "moved from one pixel to another", pushed
     yield "moved from one channel to another", between
+    yield "the last channel brighter", [*x[:-1], [[p + 1 for p in row] for row in x[-1]]]
+    yield "the first channel brighter", [[[p + 1 for p in row] for row in x[0]], *x[1:]]
+    yield "bright and dark exchanged", [[[0.0 - p for p in row] for row in channel] for channel in x]
     yield "channels in reverse order", x[::-1]
     yield "a border of zeros", [edge + [[0.0, *row, 0.0] for row in channel] + edge for channel in x]
     yield "the same again", [[row[:] for row in channel] for channel in x]
@@ -515,7 +610,12 @@ def _changes(x, draw):
 
 def tell_cases(seed: int) -> list[Case]:
     """Maps whose channels have means that differ and are not 0, each changed in one way. The means are exact."""
-    pairs = [([[[1.0, 3.0]]], [[[3.0, 1.0]]]), ([[[1.0, 3.0]]], [[[1.0, 4.0]]]), ([[[1.0, 3.0]]], [[[2.0, 2.0]]])]
+    pairs = [([[[1.0, 3.0]]], [[[3.0, 1.0]]]), ([[[1.0, 3.0]]], [[[1.0, 4.0]]]), ([[[1.0, 3.0]]], [[[2.0, 2.0]]]),
+             ([[[1.0, 3.0]]], [[[1.0, 1.0, 3.0, 3.0], [1.0, 1.0, 3.0, 3.0]]]),
+             ([[[-1.0, -3.0]]], [[[-1.0, -4.0]]]), ([[[-1.0, -3.0]]], [[[-3.0, -1.0]]]),
+             ([[[1.0, 3.0]], [[2.0, 4.0]]], [[[1.0, 3.0]], [[2.0, 6.0]]]),
+             ([[[1.0, 3.0]], [[2.0, 4.0]]], [[[1.0, 5.0]], [[2.0, 4.0]]]),
+             ([[[1.0, 3.0]], [[2.0, 4.0]]], [[[2.0, 4.0]], [[1.0, 3.0]]]), ([[[1.0, 3.0]]], [[[-1.0, -3.0]]])]
     draw = random.Random(f"03.tell {seed}")
     for channels in (2, 3):
         while True:
@@ -524,6 +624,8 @@ def tell_cases(seed: int) -> list[Case]:
             if 0 not in sums and len(set(sums)) == channels and all(len(set(_flat(c))) > 3 for c in x):
                 break
         pairs += [(x, after) for _, after in _changes(x, draw)]
+        dark = [[[p - 6 for p in row] for row in channel] for channel in x]  # all means below 0
+        pairs += [(dark, [*dark[:-1], [[2 * p for p in row] for row in dark[-1]]]), (dark, _shuffled(dark, draw))]
     return _cases(("before", "after"), pairs)
 
 
@@ -538,6 +640,15 @@ def _each(measure):
 
 def _mean(pixels):
     return sum(pixels) / len(pixels)
+
+
+def _shape(x):
+    return len(x), len(x[0]), len(x[0][0])
+
+
+ONE_CHANNEL = (
+    "In your function one channel speaks for all. On the case above its mean stays as it was: what else does the "
+    "squeeze hand on?")
 
 
 def _tell_with_numpy(before, after):
@@ -595,6 +706,23 @@ SIGHT = Exercise(
             "You say that gates can always tell. On the case above, compute what the squeeze makes of either map."),
         Misconception("no, never", lambda before, after: False,
             "You say that gates see nothing at all. On the case above, compute what the squeeze makes of either map."),
+        Misconception("the first channel only", _told_by(lambda x: _mean(_flat(x[0]))), ONE_CHANNEL),
+        Misconception("the last channel only", _told_by(lambda x: _mean(_flat(x[-1]))), ONE_CHANNEL),
+        Misconception("all channels, not any",
+            lambda before, after: all(_mean(_flat(a)) != _mean(_flat(b)) for a, b in zip(before, after, strict=True)),
+            "On the case above some channels have another mean than before and some have not, and you say that no gate "
+            "can tell. Which channels' means does one gate read?"),
+        Misconception("shapes compared", _told_by(_shape),
+            "Your answer depends on nothing but the sizes of the two maps. What is left of height and width after the "
+            "squeeze?"),
+        Misconception("another size counts", lambda before, after: _shape(before) != _shape(after)
+                or can_tell_apart(before, after),
+            "You answer True whenever the two maps differ in size. On the case above, compute what the squeeze makes "
+            "of either map."),
+        Misconception("means below 0 cut off", _told_by(lambda x: [max(0.0, m) for m in _each(_mean)(x)]),
+            "For your function all means below 0 are alike. Is anything cut off between the map and the first layer?"),
+        Misconception("signs of the means ignored", _told_by(lambda x: [abs(m) for m in _each(_mean)(x)]),
+            "On the case above the means differ only in their signs. Does the first layer read them without?"),
     ),
     other_answers=(_tell_with_numpy, _tell_with_random_weights, _tell_channel_by_channel),
     hints=(

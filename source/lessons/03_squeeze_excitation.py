@@ -160,10 +160,11 @@ print(f"MobileNetV3's first: {first.in_channels} -> {first.out_channels}")
 
 # %% [markdown]
 # The ratio is taken of the block's *input* channels, although it is the expanded ones that are squeezed. If you read "0.25" in a table,
-# you can't know that, and networks that look alike do it differently. MobileNetV3 takes a quarter too, but of the *expanded* channels: 72 / 4 = 18, which
-# it rounds in steps of 8 and never far down, to 24.
+# you can't know that, and networks that look alike do it differently. MobileNetV3 takes a quarter too, but of the *expanded* channels: 72 / 4 = 18. It then
+# takes the nearest multiple of 8, unless that is less than nine tenths of the number. Here the nearest would be 16, which is too little, so it becomes 24.
+#
 # What happens to somebody who takes the wrong width? The network runs and trains. But it has another number of parameters, and
-# each wrong reading leaves its own. With E gated channels and S squeezed ones, SE holds $2 E S$ weights and $S + E$ biases. Put every reading on top of
+# by that number you can tell which width it was. With E gated channels and S squeezed ones, SE holds $2 E S$ weights and $S + E$ biases. Put every reading on top of
 # a B0 without SE:
 
 # %% tags=["nbval-check-output"]
@@ -197,6 +198,7 @@ print(f"torchvision's B0       {sum(p.numel() for p in theirs.parameters()):>9,}
 #
 # > **SE's weights are the share s of the two 1x1 layers' weights**: a quarter, if s is taken of the input.
 #
+# That holds in a block that has an expansion and hands on as many channels as come in, with SE's biases left out.
 # Taken of the expanded width, the share would be s times e: with e = 6, one and a half times as many weights as the layers that do the block's work.
 
 # %% [markdown]
@@ -225,15 +227,13 @@ figures.se_shares()
 
 # %% [markdown]
 # An eighth of the weights and a six-hundredth of the work. How can that be? Think of lesson 01: a weight of a 1x1 layer is used once at *every position* of
-# the map. The squeeze leaves a map of one pixel, so a weight of SE is used once for each image. In a block on a map of H x H pixels the
-# share of the 1x1 layers' MACs is $s / H^2$; at 14 x 14 pixels, $0.25 / 196 = 0.13$ %. The figure shows it block by block. (Its axis is logarithmic. The first block has no expansion layer, so its SE has a larger share of the parameters.)
+# the map. The squeeze leaves a map of one pixel, so a weight of SE is used once for each image. In a block as above, on a map of H x H pixels, SE's
+# MACs are $s / H^2$ of the two 1x1 layers'; at 14 x 14 pixels, $0.25 / 196 = 0.13$ %. The figure shows it block by block. (Its axis is logarithmic. The first block has no expansion layer, so its SE has a larger share of the parameters.)
 #
 # ## And how long does it take?
 #
 # By its MACs, SE should take 0.16 % of the time. Before you guess, count what the MACs leave out. For the mean, each number of the
 # expanded map is *read*. To scale it, each is *read again* and *written*. No convolution, so no MAC.
-#
-# Then guess, and run B0 and a B0 without SE by turns, so that whatever else your machine does hits both.
 
 # %% tags=["nbval-check-output"]
 gated = sum(b.expanded * (-(-b.resolution // b.stride)) ** 2 for b in B0.blocks())
@@ -241,6 +241,12 @@ convolutions = sum(layer.inputs + layer.activations for layer in cost.network_co
 print(f"numbers on the maps that are gated:           {gated:>10,}")
 print(f"read twice and written once:                  {3 * gated:>10,}")
 print(f"read and written by all layers with MACs:     {convolutions:>10,}")
+
+# %% [markdown]
+# So squeezing and scaling move 6.9 million numbers, half as many as all layers with MACs together. By its MACs SE has 0.16 % of B0, by its traffic a third:
+# 6.9 million of 20.5. (A cache can save part of it, where a map is still at hand when it is read again.)
+#
+# Now guess, and run B0 and a B0 without SE by turns, so that whatever else your machine does hits both.
 
 # %%
 time_share = predict("03.time", "SE's share of B0's time on this machine, for 4 images", unit="%")
@@ -320,8 +326,8 @@ where = predict(
 )  # fmt: skip
 
 # %% [markdown]
-# For each block: the mean of all gates, and how far a gate moves from image to image (standard deviation, averaged over channels as a variance). Beside it the
-# same for a NANO that was never trained.
+# For each block: the mean of all gates, and how far a gate moves from image to image. For this, take each gate's variance over the images, average these
+# variances over the block's gates, and take the root: a typical standard deviation. Beside it the same for a NANO that was never trained.
 
 # %%
 from effnet_course.arch import NANO
@@ -403,13 +409,13 @@ for name, change in changes.items():
 counts = recorded["changed"]["mean of 500 images"]
 lost, gained, images = counts["lost"], counts["gained"], recorded["images"]
 points = 100 * (lost - gained) / images
-error = 196 * (lost + gained - (lost - gained) ** 2 / images) ** 0.5 / images
+error = 100 * 1.96 * (lost + gained - (lost - gained) ** 2 / images) ** 0.5 / images
 interval = f"95 % interval {points - error:.1f} to {points + error:.1f}"
 frozen.reveal("about 1", f"{lost} images lost, {gained} won: {points:.1f} points, {interval}.")
 
 # %% [markdown]
 # (Only images on which the two networks disagree say anything. If each of them is a coin of its own, the difference of lost and won has the variance of their sum: that is where
-# the interval comes from. It is an interval for *this* network on other images, not for other networks.)
+# the interval comes from: 1.96 standard deviations to either side, for 95 %, and times 100, to have it in points. It is an interval for *this* network on other images, not for other networks.)
 #
 # So the gates' looking is worth something to this network, and not much. "All open" is a warning against a careless experiment: it loses nearly everything, but not
 # because gates stopped looking. All maps become about twice as large, and no later layer was trained for that. Which blocks was it, then? Freeze one at a time:
@@ -420,7 +426,9 @@ for block, rows in enumerate(recorded["changed_in_one_block"], 1):
     print(f"block {block} frozen: {row['top1']:.2f} %   lost {row['lost']:>3}, won {row['gained']:>3}")
 
 # %% [markdown]
-# It is the front again. From block 4 on, the gates of this network could be constants, and their weights thrown away, with no loss that 5,000 images can show. That is a result about one small network
+# It is the front again. From block 3 on, freezing *one* block never costs more than one image of the 5,000, lost and won taken together. A frozen gate is a constant, and
+# its two layers could be thrown away. But each of these blocks was frozen alone. Whether all of them can be frozen *together* this table does not say, since losses need not
+# add up. That would be an experiment of its own. And it is a result about one small network
 # after ten epochs, on images of 16 pixels. It is no result about EfficientNet. What carries over is the experiment: freeze, don't remove.
 #
 # ## With and without
@@ -453,8 +461,10 @@ if len(gaps) > 1:
 # %%
 with_it, without_it = recorded["without_se"]["only_with"], recorded["without_se"]["only_without"]
 points = 100 * (with_it - without_it) / images
-error = 196 * (with_it + without_it - (with_it - without_it) ** 2 / images) ** 0.5 / images
+error = 100 * 1.96 * (with_it + without_it - (with_it - without_it) ** 2 / images) ** 0.5 / images
+sizes = [atlas.network(name)[1].params for name in ("nano-16px", "nano-no-se-16px")]
 print(f"seed 0: only the one with SE is right on {with_it} images, only the other on {without_it}")
+print(f"parameters: {sizes[0]:,} with SE, {sizes[1]:,} without, so {sizes[0] / sizes[1] - 1:.1%} more with SE")
 interval = f"95 % interval over images {points - error:+.2f} to {points + error:+.2f}"
 answer = compared[(points < 3) + (points < 1) + (points <= -1)]
 unaided.reveal(answer, f"With SE minus without, seed 0: {points:+.2f} points, {interval}.")
@@ -463,11 +473,13 @@ unaided.reveal(answer, f"With SE minus without, seed 0: {points:+.2f} points, {i
 # How sure can we be? There are two doubts. On other images, *these two* networks would differ by something else; the interval over images says by how much, counted as before. And other seeds
 # would have given other networks. From several pairs of runs you get an interval for that (Student's t, lesson 00). From a single pair you get none. If an interval covers 0, these runs
 # do not decide whether SE helps a network of this size, trained this long. And even a clear difference would not be the gates' alone,
-# because the network with SE also has 17.5 % more parameters. To be sure that it is the *gate* that helps, give the other network the same number of parameters elsewhere.
+# because the network with SE also has more parameters, as the cell above prints. To be sure that it is the *gate* that helps, give the other network the same number of parameters elsewhere.
 #
 # (The two lines for seed 0 may differ by a few hundredths: the networks ship with their weights in half precision, and an image or two fall the other way.)
 #
-# Compare this with the freezing: 78.9 % with gates that no longer look, 79.7 % without any. What freezing costs is no measure of what training with gates gains. The other network could learn to do without.
+# Compare this with the freezing. Freezing costs 1.2 points (0.6 to 1.8). Training with gates gains 0.4 points (-0.5 to 1.3, seed 0, over images). These intervals overlap, so the runs do
+# not show that the two differ. But they answer two questions. A network that was frozen after its training has no chance to make up for it; a network trained without gates could learn to do without. So don't take the one
+# for the other: if you want to know what training with gates gains, train without.
 
 # %% [markdown]
 # ## What a gate can't see
@@ -539,7 +551,8 @@ ask("03.q1", "03.q2", "03.q3", "03.q4", "03.q5", "03.q6", "03.q7", "03.q8")
 #
 # - Squeeze: the mean of each channel. Excite: two small layers, SiLU between and a sigmoid at the end. Scale: each channel times its gate.
 # - Every gate is computed from *all* channels' means, and from nothing else. Places are invisible to it.
-# - The SE ratio is taken of the block's input channels. Then SE has s times the weights of the block's 1x1 layers, and $s / H^2$ times their MACs: 12 % of B0's parameters, 0.16 % of its MACs.
+# - The SE ratio is taken of the block's input channels. In a block with an expansion and as many channels out as in, SE then has s times the weights of the two 1x1 layers (biases left out), and $s / H^2$ times their MACs.
+# - Counted over all of B0, with every layer and every bias, SE has 12 % of the parameters and 0.16 % of the MACs.
 # - Its time is a question of traffic and of waiting, and has to be measured.
 # - Gates that *can* depend on the image need not. In our small network they hardly do. Look at the size of an effect before you look at its pattern.
 #

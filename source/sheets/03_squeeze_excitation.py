@@ -181,16 +181,16 @@ check("03.5", can_tell_apart)
 # eighth of the work. And if it really is 0.16 %, leaving them out can't save me any time."
 #
 # Answer in five to eight sentences. Use your `se_cost` on the block of exercise 03.4, and give the numbers that carry your
-# argument. Say what is right and what is wrong about the last sentence, too.
+# argument. (The friend's two figures are shares of the whole network. Your block's will be others, and make the same point.) Say what is right and what is wrong about the last sentence, too.
 
 # %% [markdown]
 # *Your answer goes here: double-click, and replace this line.*
 #
 # ### BEGIN SOLUTION
-# Both figures are right, because a weight and a multiplication are not the same thing. In the block of 03.4 the other layers use
+# Both figures, which are of the whole network, are right, because a weight and a multiplication are not the same thing. In the block of 03.4 the other layers use
 # each of their 81,120 weights once at every one of 14 x 14 = 196 positions: 15.9 million MACs. The squeeze leaves a
-# map of one pixel, so the 19,200 weights of squeeze-and-excitation are used once for an image: 19,200 MACs. So it
-# has 19.5 % of the block's parameters (its 500 biases included) and 0.12 % of its MACs; the larger the map, the wider the gap. The last sentence
+# map of one pixel, so the 19,200 weights of squeeze-and-excitation are used once for an image: 19,200 MACs. So in this one block it
+# has 19.5 % of the parameters (its 500 biases included) and 0.12 % of its MACs; the larger the map, the wider the gap. The last sentence
 # takes MACs for time. The counter leaves out that all 480 channels of the map have to be averaged before a single gate is known,
 # and then read again, multiplied and written: that is little arithmetic and much traffic, and nothing else can go on until the
 # mean is there. So leaving it out can save a share of the time that is many times its share of the MACs. How large only a
