@@ -73,19 +73,26 @@ def test_shipped_rows_are_complete_and_count_as_this_course_counts():
             cost = network_cost(net, 10)
             assert (run.params, run.macs, run.activations) == (cost.params, cost.macs, cost.activations)
     assert len({json.dumps(asdict(run)) for run in rows}) == len(rows)
+    assert all(path.stat().st_size < 2_000_000 for path in atlas.RECORDS.glob("*.safetensors"))
 
 
-@pytest.mark.parametrize("path", sorted(atlas.RECORDS.glob("*.safetensors")), ids=lambda path: path.stem)
-def test_shipped_networks_are_small_and_reach_what_their_run_says(path, monkeypatch, tmp_path):
-    assert path.stat().st_size < 2_000_000
-    model, run = atlas.network(path.stem)
-    assert run in atlas.runs()
+@pytest.fixture(scope="module")
+def validation(tmp_path_factory):
+    """CIFAR-10's validation images at 16 px, where the dataset lies beside the checkout."""
     shared = Path(__file__).resolve().parents[2] / "shared" / "data"
     if not shared.exists():
         pytest.skip("CIFAR-10 is not beside the checkout")
-    monkeypatch.setenv("EFFNET_HOME", str(tmp_path))
-    try:
-        validation = cifar10("validation", run.resolution, shared, download=False)
-    except DataError as error:
-        pytest.skip(str(error))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EFFNET_HOME", str(tmp_path_factory.mktemp("home")))
+        try:
+            return cifar10("validation", 16, shared, download=False)
+        except DataError as error:
+            pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("path", sorted(atlas.RECORDS.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_shipped_networks_reach_what_their_run_says(path, validation):
+    model, run = atlas.network(path.stem)
+    assert run in atlas.runs()
+    assert run.resolution == 16
     assert evaluate(model, validation).top1 == pytest.approx(run.validation[-1], abs=0.3)
