@@ -111,6 +111,15 @@ def test_the_rate_rises_straight_and_falls_as_half_a_cosine():
     assert 0 < rates[-1] < 0.001
 
 
+def test_weight_decay_spares_biases_and_normalisation():
+    model = network()
+    groups = train._optimizer(model, RECIPE).param_groups
+    decayed = {id(p) for group in groups if group["weight_decay"] for p in group["params"]}
+    assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
+    for name, parameter in model.named_parameters():
+        assert (id(parameter) in decayed) == (not name.endswith("bias") and ".norm." not in name), name
+
+
 @pytest.mark.parametrize("stop_after", [1, 4, 5, 7, 9])
 def test_a_run_stopped_anywhere_goes_on_to_the_same_result(tmp_path, monkeypatch, stop_after):
     net = replace(TINY, stochastic_depth=0.3, dropout=0.2)  # chance inside the network is resumed too
