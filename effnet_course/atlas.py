@@ -1,18 +1,28 @@
 """What was measured: recorded training runs, one row each, and a few of the networks that came out of them.
 
 The rows that ship with the course stand in `effnet_course/records/*.jsonl`, one JSON object a line. Each was written by
-`measure`, which trains one network and notes everything needed to repeat it. The networks stand beside them as
-`*.safetensors`, each with its row and its architecture in the file's header. Rows are first shown in lesson 00, a
-network in lesson 03.
+`measure`, which trains one network and notes everything needed to repeat it; `runner` makes many of them. The networks
+stand beside them as `*.safetensors`, each with its row and its architecture in the file's header. A student's own rows
+are kept apart, in `EFFNET_HOME/atlas`.
+
+Rows are first shown in lesson 00, a network in lesson 03; what rows say about scaling is the matter of lessons 05 to 07.
 """
 
 import json
+import math
+import os
 import platform
+import statistics
 import subprocess
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import NamedTuple
+
+from effnet_course.home import home
 
 RECORDS = Path(__file__).with_name("records")
+NATIVE_PIXELS = {"CIFAR-10": 32}  #: beyond these, images are upsampled
 
 
 @dataclass(frozen=True)
@@ -38,24 +48,139 @@ class Run:
     device: str
     torch: str  #: version
     code: str  #: the course's version and, in a checkout, its commit
+    study: str = ""  #: the plan that the run belongs to
+    budget: float = 1  #: MACs in units of the base's, as planned: 1, 2, 4, 8
+    phi: float | None = None  #: compound coefficient, where the network was scaled by one
+
+    @property
+    def epochs(self) -> int:
+        return self.recipe["epochs"]
+
+    @property
+    def upsampled(self) -> bool:
+        """Whether the images were enlarged beyond the dataset's own pixels, which adds no detail."""
+        return self.resolution > NATIVE_PIXELS.get(self.dataset, self.resolution)
 
 
-def runs(folder: Path = RECORDS) -> list[Run]:
-    """The recorded runs, in the order of their files' names and lines."""
-    return [_row(line) for path in sorted(folder.glob("*.jsonl")) for line in path.read_text().splitlines() if line]
+def runs(folder: Path = RECORDS, own: bool = False) -> list[Run]:
+    """The recorded runs, in the order of their files' names and lines. `own`: followed by those of this machine's user."""
+    return read(*sorted(folder.glob("*.jsonl")), *(sorted(own_folder().glob("*.jsonl")) if own else ()))
+
+
+def own_folder() -> Path:
+    """Where the rows of this machine's user are kept."""
+    return home() / "atlas"
+
+
+def read(*paths: Path) -> list[Run]:
+    """The rows of some files. A last line without its line end is one that a crash cut short: it is left out.
+
+    Raises ValueError, with file and line, for a line that is no row.
+    """
+    rows = []
+    for path in paths:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(keepends=True), 1):
+            if line.strip() and line.endswith("\n"):
+                try:
+                    rows.append(_row(line))
+                except (ValueError, KeyError, TypeError) as error:
+                    raise ValueError(f"{path}, line {number} is no recorded run ({error!r}). Remove the line.") from error
+    return rows
 
 
 def _row(line: str) -> Run:
     values = json.loads(line)
-    return Run(
-        **{f.name: tuple(values[f.name]) if isinstance(values[f.name], list) else values[f.name] for f in fields(Run)}
-    )
+    given = {f.name: values[f.name] for f in fields(Run) if f.name in values}
+    return Run(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 
 
-def measure(architecture, recipe, train, validation, test=None, family="base", checkpoint=None, progress=True):
+class Point(NamedTuple):
+    """One network of a study, over its seeds."""
+
+    study: str
+    dataset: str
+    family: str
+    budget: float
+    depth: float
+    width: float
+    resolution: int
+    phi: float | None
+    params: int
+    macs: int
+    activations: int
+    values: tuple[float, ...]  #: top-1 in percent after the last epoch, one for each seed
+
+    @property
+    def mean(self) -> float:
+        return statistics.mean(self.values)
+
+
+def summary(rows: Iterable[Run], split: str = "validation") -> list[Point]:
+    """The rows gathered by network: all seeds of a study's network in one Point, in the order of first appearance.
+
+    `split`: "validation" or "test"; rows without top-1 on that split are left out.
+    """
+    gathered: dict[tuple, list[float]] = {}
+    for run in rows:
+        recipe = json.dumps(run.recipe | {"seed": None})
+        key = (*(getattr(run, name) for name in Point._fields[:-1]), recipe, run.training_images)
+        if getattr(run, split):
+            gathered.setdefault(key, []).append(getattr(run, split)[-1])
+    return [Point(*key[:-2], tuple(values)) for key, values in gathered.items()]
+
+
+def spread(points: Iterable[Sequence[float]]) -> tuple[float, int]:
+    """Pooled standard deviation over seeds, and its degrees of freedom, of several groups of values.
+
+    Each group is one network's top-1 over its seeds. Three seeds say little about their own spread; the spread of many
+    networks together, if it is much the same for all, is known better.
+    """
+    groups = [tuple(group) for group in points]
+    freedom = sum(len(group) - 1 for group in groups)
+    if freedom < 1:
+        raise ValueError("No network has two seeds, so nothing is known about the spread over seeds.")
+    return math.sqrt(sum((len(g) - 1) * statistics.variance(g) for g in groups if len(g) > 1) / freedom), freedom
+
+
+def interval(values: Sequence[float], pooled: tuple[float, int] | None = None) -> tuple[float, float, float]:
+    """(mean, low, high): the 95 % interval of a mean over seeds, by Student's t.
+
+    With one value only, low and high are nan, unless `pooled` (deviation, degrees of freedom) says what is known from
+    other networks.
+    """
+    mean, count = statistics.mean(values), len(values)
+    if pooled is None and count < 2:
+        return mean, math.nan, math.nan
+    deviation, freedom = pooled or (statistics.stdev(values), count - 1)
+    half = _student(freedom) * deviation / math.sqrt(count)
+    return mean, mean - half, mean + half
+
+
+def difference(first: Sequence[float], second: Sequence[float], pooled: tuple[float, int] | None = None) -> tuple:
+    """(mean, low, high): first minus second, with its 95 % interval by Student's t, equal spreads assumed.
+
+    `pooled` as in `interval`; else the spread is that of the two groups together.
+    """
+    deviation, freedom = pooled or spread([first, second])
+    mean = statistics.mean(first) - statistics.mean(second)
+    half = _student(freedom) * deviation * math.sqrt(1 / len(first) + 1 / len(second))
+    return mean, mean - half, mean + half
+
+
+def _student(freedom: int) -> float:
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, freedom))
+
+
+def measure(
+    architecture, recipe, train, validation, test=None, family="base", checkpoint=None, progress=True,
+    study="", budget=1, phi=None,
+):  # fmt: skip
     """Train one network from scratch and return (Run, model). Weights are drawn from the recipe's seed.
 
-    `test` images, where given, are read once, after the last epoch.
+    `test` images, where given, are read once, after the last epoch. `family`, `study`, `budget` and `phi` are noted in
+    the row (see `Run`); `checkpoint` and `progress` are `train.fit`'s.
     """
     import torch
 
@@ -75,7 +200,7 @@ def measure(architecture, recipe, train, validation, test=None, family="base", c
         loss=tuple(round(x, 4) for x in history.loss), validation=tuple(round(x, 2) for x in history.validation),
         test=() if test is None else (round(evaluate(model, test).top1, 2),), seconds=round(sum(history.seconds), 1),
         device=_processor() if history.device.startswith("cpu") else history.device,
-        torch=torch.__version__, code=code,
+        torch=torch.__version__, code=code, study=study, budget=budget, phi=phi,
     )  # fmt: skip
     return run, model
 
@@ -115,10 +240,16 @@ def network(name: str, folder: Path = RECORDS):
 
 
 def append(run: Run, path: Path) -> None:
-    """Add a row to a file, in one write."""
+    """Add a row to a file, in one write, and see it on disk. Half a row that a crash left at the end is cut off first."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a") as file:
-        file.write(json.dumps(asdict(run)) + "\n")
+    with open(path, "a+b") as file:
+        file.seek(0)
+        whole = file.read().rfind(b"\n") + 1
+        if whole != file.tell():
+            file.truncate(whole)
+        file.write(json.dumps(asdict(run)).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _processor() -> str:

@@ -25,6 +25,8 @@ MAY = {
     "data": "shapes containers download images home",
     "train": "data images home",
     "atlas": "arch cost model data images train home",
+    "search": "arch cost",
+    "runner": "arch cost data train atlas home",
     "explain": "model data train atlas",
     "figures": "arch cost svg",
     "explorers": "arch cost svg",
@@ -33,11 +35,11 @@ MAY = {
     "exercises": "checking",
     "doctor": "home data",
     "authoring": "checking exercises",
-    "cli": "home data doctor atlas authoring checking exercises",
+    "cli": "home data doctor atlas runner authoring checking exercises",
 }
 # The one arrow that runs up, when a check is made: checking loads a sheet by its number.
 LATE = {("checking", "exercises")}
-TAUGHT = "arch cost model data train atlas"  # what a sheet of exercises may import besides
+TAUGHT = "arch cost model data train atlas search"  # what a sheet of exercises may import besides
 STANDARD_LIBRARY_ONLY = ("__init__", "home", "arch", "cost", "svg")
 HEAVY = {"torch", "torchvision", "matplotlib", "fvcore"}
 HEAVY_AT_TOP = {"model": {"torch"}, "train": {"torch"}, "figures": {"matplotlib"}}
