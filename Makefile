@@ -1,5 +1,6 @@
 # make lab         open the course in JupyterLab         (ARGS="--no-browser --port 8899" goes on to JupyterLab)
 # make test        every test, and every notebook once   (ARGS="-k cost" goes on to pytest)
+# make test-all    these and the slow ones: kills by the hundred
 # make notebooks   write notebooks/, exercises/ and solutions/ from source/
 # make lock        pin the newest versions of the dependencies in requirements.lock
 # make clean       remove the environment and whatever else was made; your own work is kept elsewhere
@@ -21,6 +22,9 @@ test: .venv/ready
 notebooks: .venv/ready
 	@$(PYTHON_HERE) -m effnet_course.cli release
 
+test-all:
+	@$(MAKE) --no-print-directory test ARGS="-m '' $(ARGS)"
+
 lock: .venv/ready
 	.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
 		--no-emit-index-url --no-header --no-annotate --output-file requirements.lock pyproject.toml
@@ -31,4 +35,4 @@ clean:
 .venv/ready: requirements.lock pyproject.toml
 	@sh .ci/environment
 
-.PHONY: lab test notebooks lock clean
+.PHONY: lab test test-all notebooks lock clean

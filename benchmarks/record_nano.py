@@ -29,7 +29,7 @@ if __name__ == "__main__":
         if any(r.base == net.name and r.seed == seed and r.recipe["epochs"] == recipe.epochs for r in atlas.runs()):
             continue
         checkpoint = Path(home(), "runs", f"{net.name}-{options.epochs}-{seed}.pt")
-        run, model = atlas.measure(net, recipe, *pictures, checkpoint=checkpoint)
+        run, model = atlas.measure(net, recipe, *pictures, checkpoint=checkpoint, study=f"nano-{options.epochs}-epochs")
         atlas.append(run, atlas.RECORDS / f"{net.name}.jsonl")
         if seed == 0:
             atlas.save_network(model, run, atlas.RECORDS / f"{net.name}-16px.safetensors")

@@ -5,7 +5,7 @@ The rows that ship with the course stand in `effnet_course/records/*.jsonl`, one
 stand beside them as `*.safetensors`, each with its row and its architecture in the file's header. A student's own rows
 are kept apart, in `EFFNET_HOME/atlas`.
 
-Rows are first shown in lesson 00, a network in lesson 03; what rows say about scaling is the matter of lessons 05 to 07.
+Rows are first shown in lesson 00, a network in lesson 03; lessons 05 to 07 ask them about scaling.
 """
 
 import json
@@ -63,7 +63,7 @@ class Run:
 
 
 def runs(folder: Path = RECORDS, own: bool = False) -> list[Run]:
-    """The recorded runs, in the order of their files' names and lines. `own`: followed by those of this machine's user."""
+    """The recorded runs, by file name and line; with `own`, then those that this user made."""
     return read(*sorted(folder.glob("*.jsonl")), *(sorted(own_folder().glob("*.jsonl")) if own else ()))
 
 
@@ -84,7 +84,7 @@ def read(*paths: Path) -> list[Run]:
                 try:
                     rows.append(_row(line))
                 except (ValueError, KeyError, TypeError) as error:
-                    raise ValueError(f"{path}, line {number} is no recorded run ({error!r}). Remove the line.") from error
+                    raise ValueError(f"{path}, line {number} is no recorded run; remove it ({error!r}).") from error
     return rows
 
 
@@ -240,7 +240,7 @@ def network(name: str, folder: Path = RECORDS):
 
 
 def append(run: Run, path: Path) -> None:
-    """Add a row to a file, in one write, and see it on disk. Half a row that a crash left at the end is cut off first."""
+    """Add a row to a file, in one write, and see it on disk. Half a row left by a crash is cut off first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b") as file:
         file.seek(0)

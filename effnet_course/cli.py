@@ -49,11 +49,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kind.add_argument("--stats", action="store_true", help="count cells and words")
     verb.set_defaults(run=_release)
 
+    verb = verbs.add_parser("atlas", help="train the networks of a plan, and show what was recorded")
+    _atlas_verbs(verb.add_subparsers(dest="what", required=True, metavar="WHAT"))
+
     options, rest = parser.parse_known_args(arguments)
     if rest and options.verb != "lab":
         parser.error(f"unknown: {' '.join(rest)}")
     options.rest = rest
     return options.run(options)
+
+
+def _atlas_verbs(verbs) -> None:
+    plan = {"metavar": "PLAN", "help": "a plan's file, or the name of one that ships with the course"}
+    rows = {"metavar": "FILE", "help": "where its rows are (default: in your own atlas, under EFFNET_HOME)"}
+
+    verb = verbs.add_parser("plans", help="list the plans that ship with the course")
+    verb.set_defaults(run=_atlas_plans)
+
+    verb = verbs.add_parser("plan", help="show a plan's networks and MACs, and how many of its runs are made")
+    verb.add_argument("plan", **plan)
+    verb.add_argument("--rows", **rows)
+    verb.set_defaults(run=_atlas_plan)
+
+    verb = verbs.add_parser(
+        "run", help="make the runs that are missing; stop it when you like, and call it again to go on"
+    )
+    verb.add_argument("plan", **plan)
+    verb.add_argument("--rows", **rows)
+    verb.add_argument("--workers", type=int, default=1, metavar="N", help="runs at a time (default 1)")
+    verb.add_argument("--threads", type=int, metavar="N", help="threads for each (default: the cores, shared out)")
+    verb.set_defaults(run=_atlas_run)
+
+    verb = verbs.add_parser("show", help="show what was recorded, the course's runs and your own")
+    verb.set_defaults(run=_atlas_show)
 
 
 def _lab(options: argparse.Namespace) -> int:
@@ -116,6 +144,79 @@ def _check(options: argparse.Namespace) -> int:
             print(f"  {'solved' if exercise.id in solved else 'open  '}  {exercise.id} {exercise.title}")
     if not solved:
         print(f"Nothing is solved yet, as far as {file} says.")
+    return 0
+
+
+def _atlas_plans(options: argparse.Namespace) -> int:
+    from effnet_course import runner
+
+    for path in sorted(runner.PLANS.glob("*.toml")):
+        print(f"{path.stem:<20} {path.read_text(encoding='utf-8').splitlines()[0].lstrip('# ')}")
+    return 0
+
+
+def _atlas_plan(options: argparse.Namespace) -> int:
+    from effnet_course import runner
+
+    try:
+        jobs = runner.read_plan(options.plan)
+    except runner.PlanError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(runner.table(jobs, options.rows))
+    return 0
+
+
+def _atlas_run(options: argparse.Namespace) -> int:
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+    from contextlib import nullcontext
+    from multiprocessing import get_context
+
+    from effnet_course import data, runner
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = options.threads or max(1, cores // options.workers)
+    pool = nullcontext()
+    if options.workers > 1:
+        pool = ProcessPoolExecutor(options.workers, get_context("spawn"), runner.end_with_parent)
+    again = "Every finished run is kept; call the same command again to go on."
+    try:
+        jobs = runner.read_plan(options.plan)
+        runner.check_recipes(jobs)
+        with pool as executor:
+            outcome = runner.run(jobs, options.rows or runner.rows_file(jobs), executor, threads=threads)
+    except KeyboardInterrupt:
+        print(f"\nStopped. {again}", file=sys.stderr)
+        return 130
+    except BrokenProcessPool:
+        print(f"A worker died, perhaps for lack of memory: try fewer --workers. {again}", file=sys.stderr)
+        return 1
+    except (runner.PlanError, data.DataError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"A row could not be written: {error}. {again}", file=sys.stderr)
+        return 1
+    return int(bool(outcome.failed))
+
+
+def _atlas_show(options: argparse.Namespace) -> int:
+    from effnet_course import atlas
+
+    try:
+        points = atlas.summary(atlas.runs(own=True))
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{'study':<20} {'family':<11}{'budget':>6}{'d':>7}{'w':>7}{'px':>5}{'MACs':>13}  {'seeds':>5}  "
+          "validation top-1, %")  # fmt: skip
+    for p in points:
+        mean, low, high = atlas.interval(p.values)
+        known = f"{mean:.2f}" + (f" ({low:.2f} to {high:.2f})" if len(p.values) > 1 else "")
+        print(f"{p.study:<20} {p.family:<11}{p.budget:>5g}x{p.depth:>7.3g}{p.width:>7.3g}{p.resolution:>5}{p.macs:>13,}"
+              f"  {len(p.values):>5}  {known}")  # fmt: skip
+    print("In brackets: the 95 % interval over seeds, by Student's t.")
     return 0
 
 

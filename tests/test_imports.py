@@ -27,7 +27,7 @@ MAY = {
     "atlas": "arch cost model data images train home",
     "search": "arch cost",
     "runner": "arch cost data train atlas home",
-    "explain": "model data train atlas",
+    "explain": "arch model data train atlas",
     "figures": "arch cost svg",
     "explorers": "arch cost svg",
     "asking": "home svg",
