@@ -20,8 +20,8 @@ MIXTURES = [(2 / 3, 1 / 3, 0), (1 / 3, 2 / 3, 0), (0, 2 / 3, 1 / 3), (0, 1 / 3, 
 
 SHORT = """
 epochs = 4
-batch = 128
-rate = 0.4
+batch = 64
+rate = 0.2
 shift = 0
 """
 
