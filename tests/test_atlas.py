@@ -1,12 +1,14 @@
 """A recorded run says everything needed to repeat it, and a shipped network is the one its run made."""
 
 import json
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from effnet_course import atlas
 from effnet_course.arch import NANO
@@ -72,8 +74,55 @@ def test_shipped_rows_are_complete_and_count_as_this_course_counts():
             net = NANO.scaled(run.depth, run.width, run.resolution / NANO.resolution)
             cost = network_cost(net, 10)
             assert (run.params, run.macs, run.activations) == (cost.params, cost.macs, cost.activations)
-    assert len({json.dumps(asdict(run)) for run in rows}) == len(rows)
+    assert len({json.dumps(asdict(run) | {"seconds": 0}) for run in rows}) == len(rows)
+    assert all(run.study for run in rows)
     assert all(path.stat().st_size < 2_000_000 for path in atlas.RECORDS.glob("*.safetensors"))
+
+
+def test_rows_are_gathered_by_network(measured):
+    run = replace(measured[0], validation=(40.0, 50.0), test=())
+    rows = [run, replace(run, seed=8, recipe=run.recipe | {"seed": 8}, validation=(40.0, 60.0), test=(55.0,))]
+    rows += [replace(run, width=2.0), replace(run, recipe=run.recipe | {"epochs": 9})]
+    points = atlas.summary(rows)
+    assert [point.values for point in points] == [(50.0, 60.0), (50.0,), (50.0,)]
+    assert points[0].mean == 55.0 and points[0].width == 0.5 and points[1].width == 2.0
+    assert [point.values for point in atlas.summary(rows, "test")] == [(55.0,)]
+
+
+def test_intervals_are_those_of_scipy():
+    draw = np.random.default_rng(0)
+    first, second = draw.normal(70, 1, 5), draw.normal(68, 1, 4)
+    mean, low, high = atlas.interval(first)
+    assert (low, high) == pytest.approx(stats.t.interval(0.95, 4, mean, stats.sem(first)))
+    found = atlas.difference(first, second)
+    theirs = stats.ttest_ind(first, second).confidence_interval(0.95)
+    assert found == pytest.approx((first.mean() - second.mean(), theirs.low, theirs.high))
+
+
+def test_a_spread_is_pooled_over_networks():
+    groups = [(1.0, 3.0), (10.0, 12.0, 14.0), (5.0,)]
+    deviation, freedom = atlas.spread(groups)
+    assert (deviation**2, freedom) == (pytest.approx((2 + 8) / 3), 3)
+    mean, low, high = atlas.interval((5.0,), (deviation, freedom))
+    assert (high - mean, mean - low) == pytest.approx(2 * (stats.t.ppf(0.975, 3) * deviation,))
+    assert math.isnan(atlas.interval((5.0,))[1])
+    with pytest.raises(ValueError, match="No network has two seeds"):
+        atlas.spread([(1.0,), (2.0,)])
+
+
+def test_an_interval_covers_the_truth_as_often_as_it_says():
+    draw = np.random.default_rng(0)
+    covered = 0
+    for values in draw.normal(0, 1, (2000, 3)):
+        _, low, high = atlas.interval(values)
+        covered += low < 0 < high
+    assert 0.935 < covered / 2000 < 0.965
+
+
+def test_a_row_says_when_its_images_were_enlarged(measured):
+    run = replace(measured[0], dataset="CIFAR-10", resolution=32)
+    assert not run.upsampled and replace(run, resolution=33).upsampled
+    assert not replace(run, dataset="Shapes", resolution=99).upsampled
 
 
 @pytest.fixture(scope="module")

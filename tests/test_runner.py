@@ -17,6 +17,7 @@ import pytest
 from effnet_course import atlas, cli, runner
 from effnet_course.arch import NANO
 from effnet_course.cost import network_cost
+from effnet_course.data import DataError
 
 PLAN = """
 study = "trial"
@@ -180,6 +181,18 @@ def test_a_row_that_cannot_be_written_stops_the_run_and_keeps_the_checkpoint(pla
             make(jobs, rows)
     assert len(list(tmp_path.rglob("*.pt"))) == 1
     assert make(jobs, rows).made == 12
+
+
+def test_without_the_dataset_nothing_is_tried_further(plan, tmp_path):
+    tried = []
+
+    def trainer(job, checkpoint, threads):
+        tried.append(job)
+        raise DataError("CIFAR-10 is not here.")
+
+    with pytest.raises(DataError, match="not here"):
+        runner.run(runner.read_plan(plan), tmp_path / "rows.jsonl", trainer=trainer, report=lambda line: None)
+    assert len(tried) == 1
 
 
 def test_two_runners_never_write_the_same_rows(plan, tmp_path):
