@@ -7,6 +7,7 @@ import hashlib
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -40,5 +41,6 @@ def train(job: runner.Job, checkpoint: str, threads: int) -> Run:
 
 
 if __name__ == "__main__":
+    say = partial(print, flush=True)
     with ProcessPoolExecutor(2, get_context("spawn"), runner.end_with_parent) as pool:
-        runner.run(runner.read_plan(sys.argv[1]), Path(sys.argv[2]), pool, trainer=train, report=lambda line: None)
+        runner.run(runner.read_plan(sys.argv[1]), Path(sys.argv[2]), pool, trainer=train, report=say)
