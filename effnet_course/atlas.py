@@ -108,7 +108,7 @@ class Point(NamedTuple):
     params: int
     macs: int
     activations: int
-    values: tuple[float, ...]  #: top-1 in percent after the last epoch, one for each seed
+    values: tuple[float, ...]  #: top-1 in percent after the last epoch, one for each seed, in the seeds' order
 
     @property
     def mean(self) -> float:
@@ -116,17 +116,17 @@ class Point(NamedTuple):
 
 
 def summary(rows: Iterable[Run], split: str = "validation") -> list[Point]:
-    """The rows gathered by network: all seeds of a study's network in one Point, in the order of first appearance.
+    """The rows gathered by network: all seeds of a study's network in one Point, networks in order of first appearance.
 
     `split`: "validation" or "test"; rows without top-1 on that split are left out.
     """
-    gathered: dict[tuple, list[float]] = {}
+    gathered: dict[tuple, list[tuple[int, float]]] = {}
     for run in rows:
         recipe = json.dumps(run.recipe | {"seed": None})
         key = (*(getattr(run, name) for name in Point._fields[:-1]), recipe, run.training_images)
         if getattr(run, split):
-            gathered.setdefault(key, []).append(getattr(run, split)[-1])
-    return [Point(*key[:-2], tuple(values)) for key, values in gathered.items()]
+            gathered.setdefault(key, []).append((run.seed, getattr(run, split)[-1]))
+    return [Point(*key[:-2], tuple(top1 for _, top1 in sorted(seeds))) for key, seeds in gathered.items()]
 
 
 def spread(points: Iterable[Sequence[float]]) -> tuple[float, int]:

@@ -84,6 +84,7 @@ def test_rows_are_gathered_by_network(measured):
     rows = [run, replace(run, seed=8, recipe=run.recipe | {"seed": 8}, validation=(40.0, 60.0), test=(55.0,))]
     rows += [replace(run, width=2.0), replace(run, recipe=run.recipe | {"epochs": 9})]
     points = atlas.summary(rows)
+    assert atlas.summary(rows[1::-1])[0].values == (50.0, 60.0), "in the order of the seeds"
     assert [point.values for point in points] == [(50.0, 60.0), (50.0,), (50.0,)]
     assert points[0].mean == 55.0 and points[0].width == 0.5 and points[1].width == 2.0
     assert [point.values for point in atlas.summary(rows, "test")] == [(55.0,)]

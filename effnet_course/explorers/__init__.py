@@ -10,18 +10,27 @@ from effnet_course.explorers.lesson01 import CONVOLUTION, convolution
 from effnet_course.explorers.lesson02 import MBCONV, mbconv
 from effnet_course.explorers.lesson03 import gates, gates_explorer
 from effnet_course.explorers.lesson04 import STAGE_TABLE, stage_table
+from effnet_course.explorers.lesson05 import dimensions, dimensions_explorer
+from effnet_course.explorers.lesson06 import COMPOUND, compound
+from effnet_course.explorers.lesson07 import coefficient_search, search_explorer
 
 __all__ = [
+    "COMPOUND",
     "CONVOLUTION",
     "FIRST_SLIDER",
     "MBCONV",
     "STAGE_TABLE",
     "Explorer",
     "Slider",
+    "coefficient_search",
+    "compound",
     "convolution",
+    "dimensions",
+    "dimensions_explorer",
     "first_slider",
     "gates",
     "gates_explorer",
     "mbconv",
+    "search_explorer",
     "stage_table",
 ]

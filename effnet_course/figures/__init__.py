@@ -15,24 +15,41 @@ from effnet_course.figures.lesson02 import (
 )
 from effnet_course.figures.lesson03 import gate_depth, gate_maps, same_gates, se_shares, squeeze_excitation
 from effnet_course.figures.lesson04 import network_strip, paddings, shares
+from effnet_course.figures.lesson05 import against_macs, fields, gradients, learning_curves, macs_powers, mismatch
+from effnet_course.figures.lesson06 import advantage, growth, implied_phis, roundings
+from effnet_course.figures.lesson07 import halving_curves, rank_agreement, search_ranking, search_triangle
 
 __all__ = [
     "Picture",
+    "advantage",
+    "against_macs",
     "block_diagram",
     "block_maps",
     "contact_sheet",
     "expansion_line",
+    "fields",
     "four_convolutions",
     "gate_depth",
     "gate_maps",
+    "gradients",
+    "growth",
+    "halving_curves",
+    "implied_phis",
+    "learning_curves",
+    "macs_powers",
+    "mismatch",
     "network_strip",
     "networks",
     "paddings",
+    "rank_agreement",
     "relu_collapse",
     "roofline",
+    "roundings",
     "running_mean",
     "same_gates",
     "se_shares",
+    "search_ranking",
+    "search_triangle",
     "separable_ratio",
     "shares",
     "silu_curve",
