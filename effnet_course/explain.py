@@ -1,14 +1,16 @@
-"""What a trained network responds to: so far, the gates of squeeze-and-excitation.
+"""What a network responds to: the gates of squeeze-and-excitation, and the part of the image that an output sees.
 
-Derived in lesson 03. What was measured on CIFAR-10 ships as `records/<network>-gates.json`, written by
-`benchmarks/record_gates.py`, so that a lesson can show it where the images are not.
+Gates are derived in lesson 03, fields in lesson 05. What gates do on CIFAR-10 ships as `records/<network>-gates.json`,
+written by `benchmarks/record_gates.py`, so that a lesson can show it where the images are not.
 """
 
 import json
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import numpy as np
 
+from effnet_course.arch import Architecture
 from effnet_course.atlas import RECORDS
 
 
@@ -88,3 +90,72 @@ def recorded_gates(name: str = "nano-16px") -> dict:
     from 1, "channels", "means" of each class, "spread" around them) and "changed" (top-1 with the gates changed).
     """
     return json.loads((RECORDS / f"{name}-gates.json").read_text())
+
+
+class Field(NamedTuple):
+    """How much of the image one number of a feature map is computed from, squeeze-and-excitation left out."""
+
+    name: str  #: the part that writes the map: "stem", "stage 3.0", ..., "head"
+    side: int  #: pixels of the image, height and width
+    step: int  #: pixels of the image from one position of the map to the next
+
+
+def theoretical_field(architecture: Architecture) -> list[Field]:
+    """The receptive field after the stem, each block and the head; gates, which look at the whole map, are left out.
+
+    A layer with kernel K reaches K - 1 steps further than the one before, and multiplies the step by its stride.
+
+    >>> from effnet_course.arch import B0
+    >>> theoretical_field(B0)[0]
+    Field(name='stem', side=3, step=2)
+    """
+    layers = [("stem", 3, architecture.stem_stride)]
+    layers += [(f"stage {b.stage + 2}.{b.index}", b.kernel, b.stride) for b in architecture.blocks()]
+    side, step, fields = 1, 1, []
+    for name, kernel, stride in (*layers, ("head", 1, 1)):
+        side += (kernel - 1) * step
+        step *= stride
+        fields.append(Field(name, side, step))
+    return fields
+
+
+def effective_field(model, images, se: bool = True, outputs: int = 4, seed: int = 0) -> np.ndarray:
+    """Where in the image the middle position of the last feature map has its influence from: (H, W), adding up to 1.
+
+    The map's middle position is weighted over its channels at random (`outputs` times) and its gradient with respect to
+    the image taken: squared, added up over colours, averaged over images and weightings. `images` is an input batch
+    (N, 3, H, W) as `train.to_input` makes it; the network should be in eval mode. `se=False` holds every gate where
+    these images put it, so that nothing flows through it. Luo et al., "Understanding the Effective Receptive Field",
+    2016, look at gradients in this way.
+    """
+    import torch
+
+    hooks = []
+    if not se:
+        for module in squeeze_excitations(model):
+            hooks.append(module.register_forward_hook(lambda m, x, _: x[0] * m.gates(x[0]).detach()))
+    generator = torch.Generator().manual_seed(seed)
+    try:
+        x = images.detach().clone().requires_grad_()
+        features = model.features(x)
+        middle = features[:, :, features.shape[2] // 2, features.shape[3] // 2]  # (N, channels)
+        total = torch.zeros(x.shape[2:], dtype=torch.float64)
+        for number in range(outputs):
+            weights = torch.randn(middle.shape, generator=generator)
+            [slope] = torch.autograd.grad((middle * weights).sum(), x, retain_graph=number < outputs - 1)
+            total += slope.double().pow(2).sum((0, 1))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return (total / total.sum()).numpy()
+
+
+def side_of(influence: np.ndarray, share: float = 0.9) -> int:
+    """Side in pixels of the smallest square window that holds a share of the influence (H, W), wherever it lies."""
+    sums = np.pad(influence, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    wanted = share * sums[-1, -1] * (1 - 1e-12)
+    for side in range(1, min(influence.shape) + 1):
+        windows = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+        if windows.max() >= wanted:
+            return side
+    return max(influence.shape)
