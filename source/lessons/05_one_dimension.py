@@ -345,7 +345,7 @@ trains.reveal("more" if gap > 0.05 else "less" if gap < -0.05 else "about as muc
 # ## One dimension at a time, measured
 #
 # Now the title's question. NANO was scaled to about 0.5, 2, 4 and 8 times its MACs: once in depth alone, once in width, once in resolution (and in mixtures, for
-# lessons 06 and 07). All with the same recipe: 16,000 CIFAR-10 images, 4 epochs, three seeds, fixed before the first run; two CPU threads. `docs/atlas.md` in the course's
+# lessons 06 and 07). All with the same recipe: 16,000 CIFAR-10 images, 4 epochs, three seeds, fixed before the first run; one CPU thread for each run. `docs/atlas.md` in the course's
 # repository says what was decided beforehand. 16 pixels is the base; beyond 32 the photos have no more detail to give and are enlarged.
 
 # %%
