@@ -211,7 +211,7 @@ def missing(jobs: list[Job], rows: Path) -> list[Job]:
     return [job for job in jobs if not any(job.made(run) for run in done)]
 
 
-def train_job(job: Job, checkpoint: str, threads: int = 1) -> Run:
+def train_job(job: Job, checkpoint: str, threads: int = 1, progress: bool = False) -> Run:
     """Train one network, in whatever process this is. A run that another process has in hand is waited for."""
     import torch
 
@@ -225,8 +225,8 @@ def train_job(job: Job, checkpoint: str, threads: int = 1) -> Run:
         test = _pictures(job.dataset, "test", job.resolution) if job.test else None
         recipe = Recipe(**job.recipe)
         return measure(
-            job.architecture, recipe, train, held_out, test, family=job.family, checkpoint=checkpoint, progress=False,
-            study=job.study, budget=job.budget, phi=job.phi,
+            job.architecture, recipe, train, held_out, test, checkpoint=checkpoint, progress=progress,
+            family=job.family, study=job.study, budget=job.budget, phi=job.phi,
         )[0]  # fmt: skip
 
 
@@ -245,19 +245,21 @@ def run(
     executor: Executor | None = None,
     work: Path | None = None,
     threads: int = 1,
-    trainer: Callable[[Job, str, int], Run] = train_job,
+    trainer: Callable[[Job, str, int], Run] | None = None,
     report: Callable[[str], None] = print,
 ) -> Outcome:
     """Make the runs that `rows` does not hold yet, adding a row as each ends.
 
-    Without an executor they are made here, one after the other. `work` is the folder of the checkpoints, by default
-    beside the rows; on several machines it should be one that all of them see. A run that ends in an error is reported
-    and left out; the others go on. `trainer` is what a worker calls: with the job, the checkpoint's path and `threads`.
+    Without an executor they are made here, one after the other, with a progress bar. `work` is the folder of the
+    checkpoints, by default beside the rows; on several machines it should be one that all of them see. A run that ends
+    in an error is reported and left out; the others go on. `trainer` is what a worker calls, with the job, the
+    checkpoint's path and `threads`; by default `train_job`.
 
     Raises DataError where the dataset is not to be had, OSError where a row cannot be written (the run's checkpoint is
     kept, so calling again loses nothing), PlanError where another process is writing to the same rows.
     """
     rows = Path(rows)
+    trainer = trainer or partial(train_job, progress=executor is None)
     work = work or rows.with_name(f".{rows.stem}-checkpoints")
     rows.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:

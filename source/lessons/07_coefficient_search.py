@@ -568,7 +568,7 @@ from effnet_course import data
 photos = data.pictures("validation", resolution=network.resolution)
 comparable = photos.name == "CIFAR-10"
 if not comparable:
-    print("Without CIFAR-10: ten steps on Shapes, about chance, and nothing to compare.")
+    print("Without CIFAR-10: 20 steps on Shapes, about chance, and nothing to compare.")
     short_recipe = job.recipe | {"epochs": 1}
     job = replace(job, study="shapes-sprint", dataset="shapes", images=1280, recipe=short_recipe)
 my_rows = runner.rows_file([job])
