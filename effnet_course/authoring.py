@@ -326,7 +326,7 @@ def _graded(source: Source, exercises: list, faults: list[str]) -> list[Cell]:
     for cell in source.cells:
         metadata = {}
         if cell.kind == "markdown":
-            said = ([said] + re.findall(r"[\d.]+ points?", cell.text))[-1]
+            said = ([said] + re.findall(r"\*[^*\n]*?([\d.]+ points?)\)?\*", cell.text))[-1]
             if BEGIN in cell.text:
                 answered["words"] += 1
                 key = f"{source.name[:2]}-words-{answered['words']}"

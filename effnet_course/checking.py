@@ -283,6 +283,8 @@ def plain(value: Any) -> Any:
     if hasattr(value, "shape") and hasattr(value, "tolist"):
         if tuple(value.shape) == ():
             return plain(value.item())
+        if getattr(value.dtype, "kind", "") == "O":  # numbers and texts side by side
+            return plain(value.tolist())
         import numpy
 
         return numpy.asarray(value.tolist()).reshape(tuple(value.shape))

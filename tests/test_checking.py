@@ -314,6 +314,11 @@ def test_numbers_that_look_alike_are_printed_with_enough_digits():
 # Answers that break
 
 
+def test_an_array_of_numbers_and_texts_is_what_it_holds():
+    mixed = numpy.array(["width", 2.5, None], dtype=object)
+    assert checking.plain(mixed) == ["width", 2.5, None]
+
+
 def test_an_error_is_told_in_plain_words_with_the_call_and_the_line():
     def answer(height, width, stride):
         return height / (stride - 1)

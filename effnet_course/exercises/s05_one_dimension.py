@@ -57,7 +57,7 @@ def _field_by_products(kernels, strides):
 def field_cases(seed: int) -> list[Case]:
     draw = random.Random(f"05.field {seed}")
     b0 = [[3, 2]] + [[s.kernel, s.stride if n == 0 else 1] for s in B0.stages for n in range(s.repeats)]
-    fixed = [[[3, 1]], [[5, 1], [3, 1]], [[3, 2], [3, 1]], [[3, 2], [5, 2], [3, 1]],
+    fixed = [[[3, 1]], [[3, 2]], [[5, 1], [3, 1]], [[3, 2], [3, 1]], [[3, 2], [5, 2], [3, 1]],
              [[1, 1], [7, 3], [2, 2], [3, 1]], b0]
     drawn = [[[draw.choice([1, 2, 3, 5, 7]), draw.choice([1, 1, 2, 3])] for _ in range(draw.randint(3, 9))]
              for _ in range(6)]
@@ -74,6 +74,9 @@ FIELD = Exercise(
         Misconception("a layer's own stride counted at once", _field(reach=lambda k, s, step: (k - 1) * step * s),
             "In your stack a layer's stride already spreads its own window. The window lies on the map that the layer "
             "reads: whose strides have spread that one?"),
+        Misconception("a layer's own stride for the step", _field(reach=lambda k, s, step: (k - 1) * s),
+            "In your stack each layer's window is spread by that layer's own stride, and by no other. It stands on "
+            "the map that the layer reads: how far apart do that map's positions lie in the image?"),
         Misconception("the whole kernel added", _field(reach=lambda k, s, step: k * step),
             "By your rule a 1x1 layer widens the field. Of a window, how much lies beyond the position it stands on?"),
         Misconception("the whole kernel added, from nothing", _field(start=0, reach=lambda k, s, step: k * step),
@@ -121,17 +124,22 @@ def blocks_to_cover(resolution: int, first: list[list[int]], kernel: int) -> tup
 def _cover(start=1, step_of=lambda step: step, spread=lambda k, step: step**2 * (k**2 - 1) / 12,
            used=lambda total: Z90 * math.sqrt(total), covers=lambda side, resolution: side >= resolution,
            first_of=lambda first: first, count=lambda n, first: n, report=lambda a, b: (a, b), image=lambda r: r,
-           least=0, jump=lambda step, stride: step * stride):
+           least=0, jump=lambda step, stride: step * stride, first_spread=None, block_spread=None,
+           first_reach=lambda k, step, stride: (k - 1) * step):
+    first_spread = first_spread or (lambda k, step, stride: spread(k, step))
+    block_spread = block_spread or spread
+
     def answer(resolution, first, kernel):
         side, step, total = start, 1, 0.0
         for k, stride in first_of(first):
-            side, total, step = side + (k - 1) * step, total + spread(k, step), jump(step, stride)
+            side, total = side + first_reach(k, step, stride), total + first_spread(k, step, stride)
+            step = jump(step, stride)
         found = []
         for theoretical in (True, False):
             n = least
             while n < 20_000:
                 reach = side + n * (kernel - 1) * step_of(step)
-                part = used(total + n * spread(kernel, step_of(step)))
+                part = used(total + n * block_spread(kernel, step_of(step)))
                 if covers(reach if theoretical else part, image(resolution)):
                     break
                 n += 1
@@ -153,18 +161,23 @@ def _cover_linear(resolution, first, kernel):
     return theory, n
 
 
-def _cover_unrounded_down(resolution, first, kernel):
+def _cover_one_too_few(resolution, first, kernel):
     a, b = blocks_to_cover(resolution, first, kernel)
     return max(0, a - 1), max(0, b - 1)
 
 
-def _cover_not_below_zero(resolution, first, kernel):
+def _cover_not_below_zero(resolution, first, kernel, whole=math.ceil):
     side, step, total = 1, 1, 0.0
     for k, stride in first:
         side, total, step = side + (k - 1) * step, total + step**2 * (k**2 - 1) / 12, step * stride
     wanted = (resolution / Z90) ** 2
-    return (math.ceil((resolution - side) / ((kernel - 1) * step)),
-            math.ceil((wanted - total) / (step**2 * (kernel**2 - 1) / 12)))
+    return (whole((resolution - side) / ((kernel - 1) * step)),
+            whole((wanted - total) / (step**2 * (kernel**2 - 1) / 12)))
+
+
+def _cover_rounded(whole):
+    return lambda resolution, first, kernel: [
+        max(0, n) for n in _cover_not_below_zero(resolution, first, kernel, whole)]
 
 
 def _cover_in_closed_form(resolution, first, kernel):
@@ -211,6 +224,25 @@ COVER = Exercise(
         Misconception("the step left out of the variance", _cover(spread=lambda k, step: (k**2 - 1) / 12),
             "Your later layers spread as little as the first, although their positions lie further apart in the "
             "image."),
+        Misconception("the step not squared for the blocks",
+            _cover(block_spread=lambda k, step: step * (k**2 - 1) / 12),
+            "In your second number the added blocks widen the walk by too little. If a step is twice as long, what "
+            "becomes of its variance?"),
+        Misconception("the step left out for the blocks", _cover(block_spread=lambda k, step: (k**2 - 1) / 12),
+            "Your second number lets the added blocks work on the image itself. How far apart are the positions of "
+            "their map?"),
+        Misconception("the first layers' variance forgotten", _cover(first_spread=lambda k, step, stride: 0.0),
+            "Your first number is right. In your second one the paths stand still until the added blocks begin. Do "
+            "they not walk in the first layers?"),
+        Misconception("a layer's own stride in its variance",
+            _cover(first_spread=lambda k, step, stride: (step * stride)**2 * (k**2 - 1) / 12),
+            "Your first number is right. In your second one a layer's stride already lengthens the layer's own steps. "
+            "They are taken on the map that it reads: whose strides have spread that one?"),
+        Misconception("a layer's own stride counted at once, in both",
+            _cover(first_spread=lambda k, step, stride: (step * stride)**2 * (k**2 - 1) / 12,
+                   first_reach=lambda k, step, stride: (k - 1) * step * stride),
+            "Both your numbers let a first layer's stride act on its own window. The window lies on the map that the "
+            "layer reads."),
         Misconception("a continuous window", _cover(spread=lambda k, step: step**2 * k**2 / 12),
             "In your model a 1x1 layer spreads the influence. A window here is made of single positions: how large"
             " is the variance if there is only one?"),
@@ -232,16 +264,22 @@ COVER = Exercise(
             "You always add a block. What if the image is covered before?"),
         Misconception("blocks taken away", _cover_not_below_zero,
             "You take blocks away that are not there. What is the least that can be added?"),
-        Misconception("rounded down", _cover_unrounded_down,
+        Misconception("one block too few", _cover_one_too_few,
+            "With as many blocks as you say the image is not yet covered. Counting up, do you stop a turn early?"),
+        Misconception("rounded down", _cover_rounded(math.floor),
             "With as many blocks as you say the image is not yet covered. There are no parts of a block."),
+        Misconception("rounded to the nearest", _cover_rounded(round),
+            "You round to the nearest number of blocks. If four tenths of a block are lacking, is the image covered?"),
         Misconception("the two exchanged", _cover(report=lambda a, b: (b, a)),
             "Your first number is the larger one. Can what is in use be wider than what can be reached?"),
     ),
     other_answers=(_cover_in_closed_form, _cover_by_lists),
     hints=(
         "Go through the first layers once and keep three numbers: the field, the step, and the sum of the "
-        "variances. Then add one block at a time until each of the two sides is large enough.",
-        "All added blocks work on the same map, so each adds the same to the field and the same to the variance.",
+        "variances. What each side still lacks then is for the added blocks to bring.",
+        "All added blocks work on the same map, so each adds the same to the field and the same to the variance. You "
+        "can divide. Or count up in a `for` loop over at most 500 blocks, which is enough for every case; a `while` "
+        "loop in which nothing grows would never end.",
     ),
     remark="What can be reached grows with the depth, what is used with its root. So on the same map an image twice as "
            "wide takes about twice the blocks by theory, and about four times the blocks by use.",
@@ -262,12 +300,12 @@ def _solve(rows, values):
 
 
 def _powers(log=math.log, log_scale=None, constant=True, pick=lambda fit: fit[1:4], first=0, rule=(1, 2, 2),
-            miss=lambda counted, said: abs(math.log(counted / said)), of_fit=False, weigh=lambda m: m):
+            miss=lambda counted, said: abs(math.log(counted / said)), of_fit=False, unit=lambda base: 1):
     log_scale = log_scale or log
 
     def answer(scales, macs):
         rows = [[1] * constant + [log_scale(x) for x in scale] for scale in scales]
-        fit = _solve(rows, [log(weigh(m)) for m in macs])
+        fit = _solve(rows, [log(m / unit(macs[0])) for m in macs])
         whole = [1] * (not constant) + list(fit)
         said = [macs[0] * math.prod(x**p for x, p in zip(scale, rule, strict=True)) for scale in scales]
         if of_fit:
@@ -282,9 +320,22 @@ def _powers_by_turning_one(scales, macs):
     found = []
     for i in range(3):
         rows = [n for n, s in enumerate(scales) if n and all(x == 1 for j, x in enumerate(s) if j != i) and s[i] != 1]
-        n = rows[-1]
+        n = rows[0]
         found.append(math.log(macs[n] / macs[0]) / math.log(scales[n][i]))
     return (*found, _powers()(scales, macs)[3])
+
+
+def _powers_one_at_a_time(alone):
+    """A line for each multiplier: over all networks or, with `alone`, over those that turn nothing else."""
+    def answer(scales, macs):
+        found = []
+        for i in range(3):
+            rows = [n for n, s in enumerate(scales) if not alone or all(x == 1 for j, x in enumerate(s) if j != i)]
+            lines = [[1, math.log(scales[n][i])] for n in rows]
+            found.append(_solve(lines, [math.log(macs[n]) for n in rows])[1])
+        return (*found, _powers()(scales, macs)[3])
+
+    return answer
 
 
 def _powers_by_normal_equations(scales, macs):
@@ -317,7 +368,10 @@ def power_cases(seed: int) -> list[Case]:
         name, more = draw.choice(["b0", "nano"]), draw.randint(4, 9)
         steps = draw.choice([(1.1, 1.2, 1.4), (1, 1.5, 2, 3), (0.8, 1.25, 1.5, 2.2)])
         tables.append((name, single + [[float(draw.choice(steps)) for _ in range(3)] for _ in range(more)]))
-    cases = []
+    # Made up: which miss is the largest depends on whether one compares factors, differences or percentages.
+    few = [*single, [3, 1, 1], [2, 2, 2]]
+    made_up = [[100, 260, 300, 400, 330, 3200], [100, 256, 320, 400, 330, 3200]]
+    cases = [{"scales": [[float(x) for x in s] for s in few], "macs": macs} for macs in made_up]
     for name, scales in tables:
         macs = [_counted(name, *scale) for scale in scales]
         cases.append({"scales": [[float(x) for x in s] for s in scales], "macs": macs})
@@ -339,12 +393,30 @@ POWERS = Exercise(
             " one."),
         Misconception("no constant", _powers(constant=False),
             "By your fit a network with all multipliers at 1 does one MAC. Which number does your plane lack?"),
+        Misconception("no constant, as multiples of the base",
+            _powers(constant=False, unit=lambda base: base),
+            "Your plane has to go through the base exactly, as if that one count could not miss. In the lesson's fit "
+            "all networks count alike, and the level is found with the powers."),
+        Misconception("width and resolution exchanged", _powers(pick=lambda fit: (fit[1], fit[3], fit[2])),
+            "Your first power is right, and so is the network. In which order do the multipliers stand, and in which "
+            "order do their powers come out?"),
+        *(Misconception(f"rounded to {places} places",
+                _powers(pick=lambda fit, places=places: [round(x, places) for x in fit[1:4]]),
+                f"Your powers are right, rounded to {places} places. Return them as they come, without rounding.")
+          for places in (2, 3, 4)),
         Misconception("the constant among the powers", _powers(pick=lambda fit: fit[:3]),
             "Your first number is the logarithm of what the base costs. Which entry of the fit belongs to which "
             "column?"),
         Misconception("one network for each power", _powers_by_turning_one,
             "You read each power off a single network. The others were counted too, and each misses a little: "
             "which plane comes close to all of them?"),
+        Misconception("one line for each multiplier, over all networks", _powers_one_at_a_time(alone=False),
+            "You fit each multiplier by itself, over networks in which the others were turned as well: each line takes "
+            "credit for what the others did. How can all three have a part in one fit?"),
+        Misconception("one line for each multiplier, over those that turn nothing else",
+            _powers_one_at_a_time(alone=True),
+            "You leave out every network in which more than one multiplier was turned. Those were counted too: which "
+            "plane comes close to all?"),
         Misconception("two different logarithms", _powers(log=math.log, log_scale=math.log2),
             "Your powers are all too small by the same factor. Any logarithm will do, if it is the same everywhere."),
         Misconception("two different logarithms, the other way", _powers(log=math.log2, log_scale=math.log),
@@ -352,8 +424,17 @@ POWERS = Exercise(
         Misconception("the worst by MACs, not by ratio", _powers(miss=lambda counted, said: abs(counted - said)),
             "Your powers are right. Your last number favours large networks: a miss of one percent of a large "
             "number is a large number. Off by which factor?"),
-        Misconception("only where the rule says too little", _powers(miss=lambda counted, said: counted / said),
-            "Your powers are right. On the case above the rule also says too much somewhere: is that no miss?"),
+        Misconception("only where the rule says too little, or the base's MACs left out of the rule",
+            _powers(miss=lambda counted, said: counted / said),
+            "Your powers are right. You name the network that costs most for what the rule says. Two things to look "
+            "at: does your rule give the base the base's own MACs, and does it count as a miss to say too much?"),
+        Misconception("the ratio's distance from 1", _powers(miss=lambda counted, said: abs(counted / said - 1)),
+            "Your powers are right. By your measure it is a larger miss to say half of what is true than to say "
+            "twice as much as is true. Both are off by the same factor."),
+        Misconception("the distance of the ratio turned round",
+            _powers(miss=lambda counted, said: abs(said / counted - 1)),
+            "Your powers are right. By your measure it is a larger miss to say twice what is true than to say "
+            "half of it. Both are off by the same factor."),
         Misconception("only where the rule says too much", _powers(miss=lambda counted, said: said / counted),
             "Your powers are right. On the case above the rule also says too little somewhere: is that no miss?"),
         Misconception("the worst of one's own fit", _powers(of_fit=True),
@@ -384,8 +465,11 @@ def extrapolate(macs: list[float], top1: list[float], at: float) -> tuple[float,
 
 
 def _line(log=math.log2, factor=lambda f: _t(f), freedom=lambda n: n - 2, divide=lambda n: n - 2,
-          leverage=lambda n, away: 1 / n + away, group=False, report=lambda gain, value, half:
-          (gain, value, value - half, value + half), root=True):
+          leverage=lambda n, away, wide: 1 / n + away, group=False, report=lambda gain, value, half:
+          (gain, value, value - half, value + half), root=True, place=None, place_of_error=None):
+    place = place or log
+    place_of_error = place_of_error or place
+
     def answer(macs, top1, at):
         if group:
             sizes = sorted(set(macs))
@@ -395,10 +479,10 @@ def _line(log=math.log2, factor=lambda f: _t(f), freedom=lambda n: n - 2, divide
         middle, level = _mean(x), _mean(top1)
         wide = sum((a - middle) ** 2 for a in x)
         gain = sum((a - middle) * (b - level) for a, b in zip(x, top1, strict=True)) / wide
-        value = level + gain * (log(at) - middle)
+        value = level + gain * (place(at) - middle)
         left = sum((b - level - gain * (a - middle)) ** 2 for a, b in zip(x, top1, strict=True))
         spread = (left / divide(n)) ** (0.5 if root else 1)
-        half = factor(freedom(n)) * spread * math.sqrt(leverage(n, (log(at) - middle) ** 2 / wide))
+        half = factor(freedom(n)) * spread * math.sqrt(leverage(n, (place_of_error(at) - middle) ** 2 / wide, wide))
         return report(gain, value, half)
 
     return answer
@@ -464,7 +548,7 @@ def line_cases(seed: int) -> list[Case]:
 
 
 LINE = Exercise(
-    id="05.4", title="The next doubling, with an interval", points=5, minutes=25, difficulty="hard",
+    id="05.4", title="The next doubling, with an interval", points=5, minutes=25, difficulty="moderate",
     reference=extrapolate, cases=line_cases, returns=("points per doubling", "value", "low", "high"),
     misconceptions=(
         Misconception("a straight line in MACs", _line(log=float),
@@ -475,6 +559,12 @@ LINE = Exercise(
             "grow for one unit of your axis?"),
         Misconception("the logarithm to base ten", _line(log=math.log10),
             "Your value and interval are right, and your gain is that of tenfold MACs."),
+        Misconception("the place without its logarithm", _line(place=float),
+            "Your gain is right. You ask your line at the MACs as they are given. In which unit is the axis on which "
+            "it was fitted?"),
+        Misconception("the value's place without its logarithm", _line(place=float, place_of_error=math.log2),
+            "Your gain is right, and the width of your interval. You read the line's value at the MACs as they "
+            "are given: in which unit is its axis?"),
         Misconception("1.96 for every number of runs", _line(factor=lambda f: 1.96),
             "Your interval is too narrow. The spread is estimated from a handful of runs: which factor knows that?"),
         Misconception("a one-sided factor", _line(factor=lambda f: _t(f, 0.95)),
@@ -485,19 +575,29 @@ LINE = Exercise(
             " data?"),
         Misconception("a degree too many in the spread", _line(divide=lambda n: n - 1),
             "Your spread divides by one less than the runs. A line has taken more than one number from them."),
+        Misconception("the spread divided by the number of runs", _line(divide=lambda n: n),
+            "Your factor is right. Your spread is a plain average over the runs, as if the line had been known before: "
+            "how many numbers has it taken from them?"),
         Misconception("a degree too many in the factor", _line(freedom=lambda n: n - 1),
             "Your factor belongs to another number of degrees of freedom than a line leaves."),
         Misconception("the runs counted as they are", _line(freedom=lambda n: n, divide=lambda n: n),
             "You divide by the number of runs. A line through two points misses none of them: what would you say "
             "of its spread?"),
-        Misconception("the same interval everywhere", _line(leverage=lambda n, away: 1 / n),
+        Misconception("the same interval everywhere", _line(leverage=lambda n, away, wide: 1 / n),
             "Your interval is as wide at the end as in the middle. If the slope is a little wrong, where does it "
             "hurt most?"),
-        Misconception("the slope's error alone", _line(leverage=lambda n, away: away),
+        Misconception("the slope's error alone", _line(leverage=lambda n, away, wide: away),
             "By your interval the line is known exactly in the middle of the points. Is it?"),
-        Misconception("an interval for a single run", _line(leverage=lambda n, away: 1 + 1 / n + away),
+        Misconception("the gain's interval around the value", _line(leverage=lambda n, away, wide: 1 / wide),
+            "You have put the interval of the gain around the value, whatever the place. How far does a wrong "
+            "gain carry the line off, near the middle of the points and far from it?"),
+        Misconception("the gain's error around the value",
+            _line(leverage=lambda n, away, wide: 1 / wide, factor=lambda f: 1),
+            "You have put the error of the gain around the value. Which place is asked for does not enter into it, "
+            "and no factor says from how few runs the spread is known."),
+        Misconception("an interval for a single run", _line(leverage=lambda n, away, wide: 1 + 1 / n + away),
             "Your interval is one for the next single run, with its own scatter. What was asked for is the line."),
-        Misconception("the spread for the error", _line(leverage=lambda n, away: 1),
+        Misconception("the spread for the error", _line(leverage=lambda n, away, wide: 1),
             "Your interval is that of runs around the line. With more and more runs it would never get narrower."),
         Misconception("the variance for the spread", _line(root=False),
             "Multiply all top-1 by ten. Your interval then becomes a hundred times as wide."),
@@ -537,16 +637,23 @@ def _sum_of_squares(values):
     return sum((v - middle) ** 2 for v in values)
 
 
+SINGLE = ("depth", "width", "resolution")
+
+
 def _best(score=_mean, pool="all", factor=lambda f: _t(f), decide=lambda low, a, b, half: low > 0, near=0.03,
-          candidates=("depth", "width", "resolution"), against=1, error=lambda n, m: 1 / n + 1 / m, less=1):
+          competes=lambda family: family in SINGLE, against=1, error=lambda n, m: 1 / n + 1 / m, less=1, of_lead=None,
+          average_deviations=False):
     def answer(rows, budget):
-        there = [r for r in rows if r[0] in candidates and abs(r[1] / budget - 1) <= near]
+        there = [r for r in rows if competes(r[0]) and abs(r[1] / budget - 1) <= near]
         there.sort(key=lambda r: -score(r[2]))
         one, two = there[0], there[against]
-        groups = {"all": [r[2] for r in rows], "two": [one[2], two[2]], "there": [r[2] for r in there]}[pool]
+        groups = {"all": [r[2] for r in rows], "two": [one[2], two[2]], "there": [r[2] for r in there],
+                  "scaled": [r[2] for r in rows if r[0] != "base"]}[pool]
         freedom = sum(len(g) - less for g in groups)
         spread = math.sqrt(sum(map(_sum_of_squares, groups)) / freedom)
-        lead = score(one[2]) - score(two[2])
+        if average_deviations:
+            spread = _mean([math.sqrt(_sum_of_squares(g) / (len(g) - 1)) for g in groups])
+        lead = (of_lead or score)(one[2]) - (of_lead or score)(two[2])
         half = factor(freedom) * spread * math.sqrt(error(len(one[2]), len(two[2])))
         return one[0] if decide(lead - half, one[2], two[2], half) else "undecided", lead, lead - half, lead + half
 
@@ -555,7 +662,7 @@ def _best(score=_mean, pool="all", factor=lambda f: _t(f), decide=lambda low, a,
 
 def _best_by_overlap(rows, budget):
     name, lead, low, high = _best(decide=lambda *_: True)(rows, budget)
-    there = sorted((r for r in rows if r[0] != "base" and abs(r[1] / budget - 1) <= 0.03), key=lambda r: -_mean(r[2]))
+    there = sorted((r for r in rows if r[0] in SINGLE and abs(r[1] / budget - 1) <= 0.03), key=lambda r: -_mean(r[2]))
     freedom = sum(len(r[2]) - 1 for r in rows)
     spread = math.sqrt(sum(_sum_of_squares(r[2]) for r in rows) / freedom)
     halves = sum(_t(freedom) * spread / math.sqrt(len(r[2])) for r in there[:2])
@@ -566,7 +673,7 @@ def _best_with_the_package(rows, budget):
     from effnet_course import atlas
 
     pooled = atlas.spread([r[2] for r in rows])
-    there = [r for r in rows if r[0] != "base" and abs(r[1] - budget) <= 0.03 * budget]
+    there = [r for r in rows if r[0] in SINGLE and abs(r[1] - budget) <= 0.03 * budget]
     two = sorted(there, key=lambda r: _mean(r[2]))[-2:]
     lead, low, high = atlas.difference(two[1][2], two[0][2], pooled)
     return ["undecided" if low <= 0 else two[1][0], lead, low, high]
@@ -577,7 +684,7 @@ def _best_with_numpy(rows, budget):
 
     freedom = sum(len(values) - 1 for _, _, values in rows)
     variance = sum(np.var(values) * len(values) for _, _, values in rows) / freedom
-    means = {name: (np.mean(v), len(v)) for name, macs, v in rows if abs(macs / budget - 1) <= 0.03 and name != "base"}
+    means = {name: (np.mean(v), len(v)) for name, macs, v in rows if abs(macs / budget - 1) <= 0.03 and name in SINGLE}
     (a, n), (b, m) = sorted(means.values(), reverse=True)[:2]
     half = _t(freedom) * math.sqrt(variance * (n + m) / (n * m))
     name = next(k for k, v in means.items() if v == (a, n)) if a - b > half else "undecided"
@@ -602,11 +709,15 @@ def best_cases(seed: int) -> list[Case]:
             ["resolution", 2.0, [61.0, 60.6, 61.4]], ["width", 4.0, [65.0, 65.1, 65.5]],
             ["depth", 4.0, [64.0, 64.2, 64.6]],
             ["resolution", 4.0, [66.0, 64.6, 64.9]]]
-    tables = [(small, 2.0), (near, 2.0), (near, 4.0)]
-    while len(tables) < 14:
+    off = [["base", 1.0, [60.0, 61.0]], ["depth", 2.056, [70.0, 71.0]], ["width", 2.0, [66.0, 67.0]],
+           ["resolution", 1.99, [63.0, 64.0]], ["resolution", 2.066, [68.0, 69.0]], ["width", 1.3, [74.0, 75.0]]]
+    mixed = [["base", 1.0, [69.0, 70.0]], ["depth", 1.01, [62.0, 63.0]], ["width", 0.99, [67.0, 68.0]],
+             ["resolution", 1.01, [64.0, 65.0]], ["compound", 1.0, [73.0, 74.0]]]
+    tables = [(small, 2.0), (mixed, 1.0), (off, 2.0), (near, 2.0), (near, 4.0)]
+    while len(tables) < 16:
         noise = draw.choice([0.3, 0.6])
         gaps = [0, draw.choice([0.4, 1.2, 1.6]), 2.5]
-        table = _run_table(draw, draw.randint(2, 4), gaps, noise, base_high=len(tables) == 5)
+        table = _run_table(draw, draw.randint(2, 4), gaps, noise, base_high=len(tables) == 7)
         tables += [(table, 2.0), (table, 4.0)]
     return [dict(rows=[[name, macs, list(values)] for name, macs, values in rows], budget=budget)
             for rows, budget in tables]
@@ -619,6 +730,9 @@ BEST = Exercise(
         Misconception("the best single seed", _best(score=max),
             "You compare the luckiest runs. Whoever makes more runs then has the better network. What is to be "
             "compared?"),
+        Misconception("chosen by the best single seed", _best(score=max, of_lead=_mean),
+            "You take the means' difference, but of the two networks with the luckiest runs. By what are the two to be "
+            "chosen?"),
         Misconception("always a winner", _best(decide=lambda *_: True),
             "You always name the one that is ahead. On the case above your own interval holds a difference of 0."),
         Misconception("never a winner", _best(decide=lambda *_: False),
@@ -631,12 +745,22 @@ BEST = Exercise(
             " the same scatter?"),
         Misconception("the spread at this budget alone", _best(pool="there"),
             "Your interval is built on the networks at this budget. The other rows have seeds, too."),
+        Misconception("the base left out of the spread", _best(pool="scaled"),
+            "The base does not compete, but its seeds scatter as well. The spread was to be that of all rows."),
+        Misconception("the deviations averaged", _best(average_deviations=True),
+            "You average the deviations of the networks. Is it deviations that add up, and does a network with more "
+            "seeds not know its own better?"),
         Misconception("1.96 for every number of runs", _best(factor=lambda f: 1.96),
             "Your factor takes the spread for known. It is estimated, from how many degrees of freedom?"),
         Misconception("a one-sided factor", _best(factor=lambda f: _t(f, 0.95)),
             "Your interval leaves five percent on each side. How much is to be left out altogether?"),
         Misconception("the error of one mean", _best(error=lambda n, m: 1 / n),
             "Your interval is that of one mean. Both means of a difference have an error."),
+        Misconception("the seeds of both as those of one mean", _best(error=lambda n, m: 1 / (n + m)),
+            "Your interval is that of one mean over the seeds of both networks together. A difference of two means is "
+            "less certain than either of them, not more."),
+        Misconception("the better one's seeds counted for both", _best(error=lambda n, m: 2 / n),
+            "Your interval supposes that both networks have as many seeds as the better one. Have they?"),
         Misconception("the errors of the means added", _best(error=lambda n, m: (n**-0.5 + m**-0.5) ** 2),
             "You add the errors of two means. They are independent: one may be too high while the other is too low."),
         Misconception("the spread in place of the error", _best(error=lambda n, m: 2),
@@ -646,10 +770,20 @@ BEST = Exercise(
             "to say something of the scatter?"),
         Misconception("the last in place of the next", _best(against=-1),
             "Your lead is that over the last. Who is the next that could be as good?"),
+        Misconception("within 2 %", _best(near=0.02),
+            "You leave out a network that misses the budget by 2.8 percent. How far off may one lie?"),
+        Misconception("within 5 %", _best(near=0.05),
+            "You let in a network that misses the budget by 3.3 percent. How far off may one lie?"),
+        Misconception("within 40 %", _best(near=0.4),
+            "You let in a network that costs a third less than the budget. How far off may one lie?"),
+        Misconception("every family", _best(competes=lambda family: True),
+            "On the case above you compare networks at the right budget, but not only those that scale one dimension."),
+        Misconception("every family but the base", _best(competes=lambda family: family != "base"),
+            "You leave out the base. On the case above another row does not scale one dimension alone either."),
         Misconception("any budget", _best(near=9.0),
             "You compare networks of different costs. Which of the rows were run at the budget that was asked for?"),
         Misconception("any budget, the base included",
-            _best(near=9.0, candidates=("base", "depth", "width", "resolution")),
+            _best(near=9.0, competes=lambda family: True),
             "You let every row compete. Which of them scale one dimension, and cost what was asked for?"),
         Misconception("interval upside down",
             lambda rows, budget: (lambda n, a, b, c: (n, -a, -c, -b))(*best_dimension(rows, budget)),

@@ -61,19 +61,21 @@ for turn in ({"depth": 2}, {"width": 2}, {"resolution": 2}):
 # None is exact, and each misses for a reason. Find the one for width: which operators of the block do not have *two* widths to grow?
 
 # %% tags=["nbval-check-output"]
-wide = network_cost(B0.scaled(width=2)).by_operator()
+wide, deep = (network_cost(B0.scaled(**turn)).by_operator() for turn in ({"width": 2}, {"depth": 2}))
 for name, layer in whole.by_operator().items():
     if layer.macs:
-        times = wide[name].macs / layer.macs
-        print(f"{name:<15} {layer.macs / whole.macs:6.1%} of B0's MACs, twice as wide x {times:.2f}")
+        in_width, in_depth = wide[name].macs / layer.macs, deep[name].macs / layer.macs
+        print(f"{name:<15} {layer.macs / whole.macs:6.1%} of B0's MACs, twice as wide x {in_width:.2f}, "
+              f"twice as deep x {in_depth:.2f}")  # fmt: skip
 
 # %%
 twice.reveal("3.76", "A depthwise layer has one width: each channel is filtered by itself. "
              "So have the stem and the classifier.")  # fmt: skip
 
 # %% [markdown]
-# And the others: at $d = 2$ the stem and the head are not repeated, while 1.8 would already have bought the same 32 blocks, because each stage's blocks are rounded
-# *up*. At $r = 2$ nothing changes for squeeze-and-excitation and the classifier, which work on one pixel.
+# And the others. At $d = 2$ the stem and the head are not repeated: that alone would give *less* than 2. But the blocks that are added are dearer than the average one (last column): each reads and writes its stage's
+# output width, while the first block of nearly every stage reads a narrower map. (Off the whole numbers depth has a second fault: each stage's blocks are rounded *up*, so that 1.8 already buys all 32.)
+# At $r = 2$ nothing changes for squeeze-and-excitation and the classifier, which work on one pixel.
 #
 # ## Read the powers off the counts
 #
@@ -116,7 +118,7 @@ agree.reveal("1.1 to 1.4", "In so short a range all you see of depth is the roun
 
 # %% [markdown]
 # "blocks" means: in place of $d$, use the blocks that were really built. From 1 to 3 the powers are close to 1, 2 and 2. From 1.1 to 1.4 they are not: B0 has 23 blocks at 1.1 and at 1.2, and 26 at 1.4. A fit
-# knows only the range that you show it. (Neither the fit nor the rule knows *why*: that came from the derivation.)
+# knows only the range that you show it.
 
 # %%
 from effnet_course import figures
@@ -126,8 +128,8 @@ figures.macs_powers(B0)
 # %% [markdown]
 # The dotted lines are the first and second power. Find the jump: the cheapest step in depth costs nearly half a B0.
 #
-# The paper's Figure 3 scales B0 in one dimension at a time. These are its points. Its accuracies exist only as dots in a picture, so we don't
-# print any. The costs can be recomputed:
+# The paper's Figure 3 scales B0 in one dimension at a time. These are its points. Its accuracies exist only as dots in a
+# picture; the costs can be recomputed:
 
 # %% tags=["nbval-check-output"]
 figure_3 = {"width": (1.0, 1.4, 1.8, 2.6, 3.8, 5.0), "depth": (1.0, 2.0, 3.0, 4.0, 6.0, 8.0),
@@ -139,7 +141,7 @@ for name, multipliers in figure_3.items():
 
 # %% [markdown]
 # The last points are not equally dear: 8.7 billion MACs for width, 3.2 for depth, 2.5 for resolution. A curve that ends
-# higher may only have been given more. Whoever compares dimensions must compare them at equal MACs, as we do below.
+# higher may only have been given more. So compare at equal MACs, as we do below.
 #
 # ## What does an output see?
 #
@@ -161,7 +163,8 @@ field, step = 1, 1
 for kernel, stride in ((3, 2), (3, 1), (5, 1)):
     field, step = field + (kernel - 1) * step, step * stride
     print(f"{kernel}x{kernel}, stride {stride}: field {field} px, step {step} px")
-print("B0: ", "  ".join(f"{f.name} {f.side}" for f in explain.theoretical_field(B0)[::3]))
+print("B0, every third map ('stage 7.3' is block 3 of stage 7, counted from 0):")
+print("   ", "  ".join(f"{f.name} {f.side}" for f in explain.theoretical_field(B0)[::3]))
 for net in (B0, NANO):
     print(f"{net.name}: image {net.resolution} px, last map's field {explain.theoretical_field(net)[-1].side} px")
 
@@ -183,14 +186,14 @@ for pixels in (16, 32, 64, 128, 256):
             break
 
 # %% [markdown]
-# By this count NANO with its 8 blocks (75 px) needs no more depth for any image up to 75 pixels. You could stop here and say: a sharper image never
-# outgrows the field. But the rule says only what an output *can* depend on. How much does it?
+# By this count NANO with its 8 blocks (75 px) needs no more depth for any image up to 75 pixels. But the
+# rule says only what an output *can* depend on. How much does it?
 #
 # ## How much of it is used?
 #
 # Ask the trained network. Take the middle position of the last map, and its gradient with respect to every pixel: by how much does
-# the output move if this pixel moves? Squared and averaged over photos and channels that is the **effective field**. We call its *side* that of the smallest square that
-# holds 90 % of it. The theoretical field is 75 pixels. Guess:
+# the output move if this pixel moves? Square that and average it over photos and channels: this map of influence is the **effective field**. Its *side* is the side of the smallest square that
+# holds 90 % of the influence. The theoretical field is 75 pixels. Guess:
 
 # %%
 used = predict("05.effective", "NANO on images of 96 px: 90 % of the influence lies in a square of",
@@ -225,14 +228,14 @@ figures.fields([(f"{pixels} px, SE {'on' if se else 'held'}", found[pixels, se],
 # Three things to see. (This network was trained on CIFAR-10 at 16 pixels; at 96 they are enlarged. We ask what it looks at, not whether it is right.)
 #
 # - With SE held (each gate stays at its value, so that nothing flows through it), the field ends exactly where the rule says: a square of 75 pixels, and outside it a gradient of exactly zero.
-# - With SE on, no pixel is without influence, just as announced. But look at the colours: outside the square it is smaller by several powers of ten. "SE sees everything" is true and nearly nothing in this network, whose
+# - With SE on, no pixel is without influence; but look at the colours: outside the square it is smaller by several powers of ten. "SE sees everything" is true and nearly nothing in this network, whose
 #   gates hardly move (lesson 03).
 # - Nearly all the influence sits in a spot far smaller than the theoretical field. Its size *in pixels* stops growing while the image grows on. So at a higher resolution each output sees a smaller share of the scene.
 #
 # Why is it so concentrated? A pixel in the middle reaches the output on very many paths through the layers, one at the edge of the field on a single one. The theoretical field grows with every layer by
 # the same amount. But sums of many small random steps grow like the square root of their number, and so, roughly, does the part that is used.
 #
-# That is an argument for turning two knobs together: *sharper images want a deeper network*. It sounds convincing. Below you will test it.
+# That is an argument for turning two knobs together: *sharper images want a deeper network*. Below you will test it.
 
 # %% [markdown]
 # ## Why not simply very deep?
@@ -295,9 +298,9 @@ figures.gradients(curves)
 # - **Plain**: the gradient dies. What arrives at the first layers is too small to teach them anything.
 # - **Norm** alone keeps the signal's size on the way forward. On the way back the gradient gets a little *larger* from layer to layer: a hundred times in all.
 # - **Residual**: $x + f(x)$ has the derivative $1 + f'(x)$. The 1 carries the gradient straight through. But the *signal* grows with the additions, as the lines above the figure show (with norm as well).
-# - **Both**: the flattest curve of the four. It is what every repeated block of an MBConv network does.
+# - **Both**: about as flat as with the residual alone. It is what every repeated block of an MBConv network does.
 #
-# Sizes are not learning. So train, some seconds each. Which wins?
+# Sizes are not learning. So train. Which wins?
 
 # %%
 trains = predict("05.plain", "With norm but no residual, 32 layers will learn, beside 4,",
@@ -339,14 +342,14 @@ trains.reveal("more" if gap > 0.05 else "less" if gap < -0.05 else "about as muc
               f"By training loss, {reached[32, False][0]:.2f} against {reached[4, False][0]:.2f}.")  # fmt: skip
 
 # %% [markdown]
-# One seed, a hundred steps: an anecdote, though a large one. What to take from it: depth *alone* is not a knob that can be turned freely. It needs blocks built
+# One seed, a hundred steps: an anecdote, though a large one. Still: depth *alone* is not a knob that can be turned freely. It needs blocks built
 # for it. B0's first block of each stage has no residual. There are seven of them at any depth; all that $d$ adds are blocks with one.
 #
 # ## One dimension at a time, measured
 #
-# Now the title's question. NANO was scaled to about 0.5, 2, 4 and 8 times its MACs: once in depth alone, once in width, once in resolution (and in mixtures, for
-# lessons 06 and 07). All with the same recipe: 16,000 CIFAR-10 images, 4 epochs, three seeds, fixed before the first run; one CPU thread for each run. `docs/atlas.md` in the course's
-# repository says what was decided beforehand. 16 pixels is the base; beyond 32 the photos have no more detail to give and are enlarged.
+# The plan: NANO at about 0.5, 2, 4 and 8 times its MACs, scaled in depth alone, in width, in resolution (and in mixtures, for
+# lessons 06 and 07). The cell prints what is recorded so far. All runs have the same recipe: 16,000 CIFAR-10 images, 4 epochs, three seeds, fixed before the first run; one CPU thread for each run. `docs/atlas.md`
+# says what was decided beforehand. 16 pixels is the base; beyond 32 the photos have no more detail to give and are enlarged.
 
 # %%
 single = ("base", "depth", "width", "resolution")
@@ -380,7 +383,7 @@ for freedom in (2, 6, 12, 30):
 # %%
 pooled = atlas.spread([p.values for p in points]) if any(len(p.values) > 1 for p in points) else None
 if pooled:
-    print(f"spread over seeds {pooled[0]:.2f} points, {pooled[1]} degrees of freedom")
+    print(f"spread over seeds: {pooled[0]:.2f} points, {pooled[1]} degrees of freedom")
 marks = [(p.family, p.macs, *atlas.interval(p.values, pooled)) for p in points]
 best_one = predict("05.best", "At about twice the MACs, which single dimension reached most?",
                    choices=["depth", "width", "resolution", "can't be told"])  # fmt: skip
@@ -389,10 +392,11 @@ best_one = predict("05.best", "At about twice the MACs, which single dimension r
 figures.against_macs(marks)
 
 # %% [markdown]
-# At 0.5 times, small networks come in coarse steps of MACs, so those points serve the curves, not a comparison. And intervals that overlap don't yet mean "no difference": the right thing to look at is the interval *of the difference*. If it covers 0, these runs don't decide.
+# At 0.5 times, small networks come in coarse steps of MACs, so those points serve the curves, not a comparison. And intervals that overlap don't yet mean "no difference". Look at the interval *of the difference*. Two means err independently, so their variances add: with spread $s$, and
+# $n_1$ and $n_2$ seeds, the error of the difference is $s\sqrt{1/n_1 + 1/n_2}$. Student's factor times that, on either side: the interval. If it covers 0, these runs don't decide.
 #
 # A caution. We pick the best of three and then test it against the others, on the same runs. The best of three lucky draws looks better than it is; an interval for a difference named in advance does not know that.
-# So read "ahead" at the edge of an interval as a hint. (That is also why `docs/atlas.md` reads the test images only for one comparison fixed beforehand.)
+# So read "ahead" at the edge of an interval as a hint.
 
 # %%
 def ranked(budget):
@@ -431,7 +435,7 @@ figures.learning_curves(groups)
 #
 # ## What does another doubling bring?
 #
-# People say a curve "saturates". A natural formula is $\text{error} = c + a\,x^{-b}$: it falls with the budget $x$ towards a floor $c$. Can four or five points tell the floor? Take an invented
+# A natural formula for a curve that levels off is $\text{error} = c + a\,x^{-b}$: it falls with the budget $x$ towards a floor $c$. Can four or five points tell the floor? Take an invented
 # network whose errors are $20 + 10\,x^{-0.5}$ exactly, and insist on wrong floors. How far off is the best fit?
 
 # %% tags=["nbval-check-output"]
@@ -446,7 +450,7 @@ for floor in (0, 10, 15, 20, 22):
     print(f"floor {floor:>2}: misses the five points by up to {off:.2f}, says {far:.1f} % error at 1000x")
 
 # %% [markdown]
-# Floors from 10 to 22 all pass within 0.6 points, and at a thousand times the budget they differ by more than 7. Compare the 0.6 with the spread over seeds that was printed above. The five points do not *identify* the floor. So we fit less, something five points can bear:
+# Floors from 10 to 22 all pass within 0.6 points, even 0 within 0.7, and at a thousand times the budget they say anything from 12 to 22 % error. Compare the 0.7 with the spread over seeds, printed above the figure of the runs. The five points do not *identify* the floor. So we fit less, something five points can bear:
 # **points gained per doubling**, a straight line against $\log_2$ of the MACs. Three assumptions go with it: that the line is straight, that seeds scatter alike everywhere, and, beyond the last point, that it goes on as before.
 
 # %%
@@ -508,8 +512,8 @@ for family in single[1:]:
 peak.reveal("the cheapest network", "Guessing costs 0 MACs and has 10 % right: infinitely efficient.")
 
 # %% [markdown]
-# Top-1 can't even double from 50 %, while MACs can. So the ratio peaks at the cheapest network as soon as the gains are smaller in proportion than the MACs, and would have you never scale at all. (Per *parameter*, resolution looks as if it were free.
-# It isn't; it is paid in MACs.) An average says nothing about the next step. What does is the **marginal gain**, the last column. A rule for stopping, made of three decisions that are yours:
+# Above 50 %, top-1 can't double at all; MACs can. So the ratio peaks at the cheapest network as soon as the gains are smaller in proportion than the MACs, and would have you never scale at all. (Per *parameter*, resolution looks as if it were free.
+# It isn't; it is paid in MACs.) An average says nothing about the next step. What does is the **marginal gain**: the step from one network to the next, printed at the end of its line. A rule for stopping, made of three decisions that are yours:
 #
 # 1. Say what a doubling must bring: say, 1 point.
 # 2. Take the interval of the last step's gain. If it lies wholly *below*, stop. If wholly *above*, go on.
@@ -556,9 +560,9 @@ sharper.reveal("rise" if change > 3 else "fall" if change < -3 else "stay",
 figures.mismatch(panels)
 
 # %% [markdown]
-# (Recorded: three seeds a cell, made by `benchmarks/record_mismatch.py`. Each interval is made of the cell's own three seeds, with the factor 4.30. Pooling would be wrong here: look how unequally the cells scatter.)
+# (Recorded: three seeds a cell. Each interval rests on the cell's own three, with the factor 4.30. Pooling would be wrong here: look how unequally the cells scatter.)
 #
-# Read it cell by cell. Resolution is what brings the stripes: at 12 pixels no depth helps. But at 28 pixels planet and moon lie further apart *in pixels*, beyond a field of 11. The sharper image takes from the shallow network what it could do before. The deep one
+# Resolution is what brings the stripes: at 12 pixels no depth helps. But at 28 pixels planet and moon lie further apart *in pixels*, beyond a field of 11. The sharper image takes from the shallow network what it could do before. The deep one
 # is far better at moons in both columns, though at 28 pixels its seeds reach anything from 54 to 82 %. On the right, a *wider* network: on blurred images there is nothing for it to learn from; on sharp ones the same width pays.
 #
 # An **interaction** means that what one knob brings depends on where another stands: a difference of differences. Is there one in each table? Guess from the figure, then compute it seed by seed.

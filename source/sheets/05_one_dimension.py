@@ -62,6 +62,8 @@ check("05.1", receptive_field)
 # For the part in use, take a model. Suppose all paths from a pixel to the output count alike. Then a path is a random walk: in each layer it steps to one of the $K$ positions of the window, each
 # equally likely. Along one side that has the variance $(K^2 - 1)/12$, in units of the layer's own positions. Independent steps add their *variances*. The walk's end is nearly normally distributed, and 90 % of
 # it lies within 1.645 standard deviations on either side of the middle: a stretch of **3.29** standard deviations. That stretch is the part in use.
+# (The lesson measured something else, the square that holds 90 % of the *squared gradient*. Here it is 90 % of the paths, along *one side*, and the
+# two need not agree.)
 #
 # For 32 pixels, after a 3x3 layer with stride 1 and one with stride 2, with 3x3 blocks: `blocks_to_cover(32, [[3, 1], [3, 2]], 3)` is `(7, 35)`.
 
@@ -91,11 +93,12 @@ check("05.2", blocks_to_cover)
 # ## 05.3 · Find the powers, and where they fail
 # *25 minutes · hard · 5 points*
 #
-# Someone hands you the multipliers and the MACs of a few scaled networks. The first is the base, with all multipliers 1. Find the powers of $d$, $w$ and $r$ by least squares over *all* networks, as in the lesson. And
+# Someone hands you the multipliers and the MACs of a few scaled networks. The first is the base, with all multipliers 1. Find the powers of $d$, $w$ and $r$ by least squares over *all* networks, with a constant, as in the lesson. And
 # find the network for which the rule $d\,w^2\,r^2$ (times the base's MACs) is off by the largest *factor*, too high or too low. Return its place in the list, counted from 0.
 #
 # Five networks: `powers([[1, 1, 1], [2, 1, 1], [1, 2, 1], [1, 1, 2], [2, 2, 2]], [100, 200, 380, 400, 1560])` is
-# `(0.6391, 1.5651, 1.6391, 4)`. (The last of them is far too cheap, and pulls all powers down: five networks are few.)
+# `(0.6391, 1.5651, 1.6391, 4)`. (Printed here to four places; return the powers unrounded. The last network is far too cheap, and pulls all
+# powers down: five are few.)
 
 
 # %%
@@ -118,9 +121,9 @@ check("05.3", powers)
 
 # %% [markdown]
 # ## 05.4 · The next doubling, with an interval
-# *25 minutes · hard · 5 points*
+# *25 minutes · moderate · 5 points*
 #
-# Runs of a growing network, some sizes with several seeds. Fit a line to top-1 against $\log_2$ of the MACs, through all runs, each run a point of its own. Return the points gained for each doubling; the line's value at another
+# The lesson's `doubling` and `band` are the start of this one; write it for any runs and any place. Runs of a growing network, some sizes with several seeds. Fit a line to top-1 against $\log_2$ of the MACs, through all runs, each run a point of its own. Return the points gained for each doubling; the line's value at another
 # size; and that value's 95 % interval by Student's t, for the *line* (not for a single new run).
 #
 # For a line through $n$ points with spread $s$ around it (the squared misses, added up, divided by the degrees of freedom, and the root), the error of its value at $x$ is
@@ -159,7 +162,7 @@ check("05.4", extrapolate)
 # rows of the table, the other budgets and the base included.
 #
 # Two seeds each: `best_dimension([["base", 1.0, [60.0, 60.8]], ["depth", 2.0, [62.0, 62.6]], ["width", 2.01, [65.0, 65.4]], ["resolution", 1.99, [62.9, 63.3]]], 2.0)` is
-# `(width, 2.10, 0.97, 3.23)`.
+# `("width", 2.10, 0.97, 3.23)`.
 
 
 # %%
@@ -170,7 +173,8 @@ def best_dimension(rows: list, budget: float) -> tuple[str, float, float, float]
     """
     ### BEGIN SOLUTION
     pooled = atlas.spread([values for _, _, values in rows])
-    there = [row for row in rows if row[0] != "base" and abs(row[1] / budget - 1) <= 0.03]
+    single = ("depth", "width", "resolution")
+    there = [row for row in rows if row[0] in single and abs(row[1] / budget - 1) <= 0.03]
     there.sort(key=lambda row: np.mean(row[2]), reverse=True)
     lead, low, high = atlas.difference(there[0][2], there[1][2], pooled)
     return there[0][0] if low > 0 else "undecided", lead, low, high
@@ -200,7 +204,7 @@ for size in (2, 4, 8):
 # *15 minutes · moderate · 4 points*
 #
 # A colleague scales a small network in resolution alone. "First, its receptive field is 75 pixels, and my images have 45, so a deeper network is pointless. Second, at four times the MACs resolution has 71.9, 72.6 and 72.0 % with
-# three seeds, width 71.5, 72.3 and 71.6 %. So resolution is better. Third, it gained 2.0 points with each of the last two doublings, so with six more I will have 84 %."
+# three seeds, width 71.5, 72.3 and 71.6 %. So resolution is better. Third, it gained 2.0 percentage points with each of the last two doublings, so with six more I will have 84 %."
 #
 # Explain in six to nine sentences what is wrong with each of the three (for the second, with numbers; a pooled spread of these two networks will do), and name one run or measurement that would really help.
 
@@ -209,7 +213,7 @@ for size in (2, 4, 8):
 #
 # ### BEGIN SOLUTION
 # The 75 pixels say from where an output can be influenced at all. What is in use is a far smaller spot in the middle, because many paths lead there and few to the rim, and that spot does not grow with the image. So a field of 75
-# pixels does not show that 45 are covered, and a deeper network may help. In the second claim, the means are 72.17 and 71.80 %, a difference of 0.37 points. The pooled spread is 0.41 points with 4 degrees of freedom, so
+# pixels does not show that 45 are covered, and a deeper network may help. In the second claim, the means are 72.17 and 71.80 %, a difference of 0.37 percentage points. The pooled spread is 0.41 with 4 degrees of freedom, so
 # the error of the difference is 0.33, and with a factor of 2.78 the 95 % interval goes from -0.56 to 1.29. It covers 0: these runs do not decide, and they show just as little that the two are equal. The third claim takes for
 # granted that six doublings bring as much as the last two. Nothing in the runs says so; a curve that bends towards a floor looks the same over two doublings, and beyond the images' own pixels there is no more detail to gain.
 # More seeds for these two networks would narrow the interval, and one run at the next doubling would test the line.
