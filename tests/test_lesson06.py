@@ -59,7 +59,46 @@ def test_implied_phis_are_those_of_the_text():
     assert [round(phi, 2) for phi in rows[1]] == [0.52, 0.0, 0.49]
     for (depth, width, resolution), phi in list(zip(rows, lesson06.PHI.values(), strict=True))[2:]:
         assert abs(width - phi) < 0.3 and abs(resolution - phi) < 0.3 and depth < width + 0.01
-    assert all(1.0 > min(w, r) - d > 0.2 for d, w, r in rows[4:])
+    below = [phi - d for (d, _, _), phi in zip(rows, lesson06.PHI.values(), strict=True)][4:]
+    assert (round(min(below), 2), round(max(below), 2)) == (0.28, 0.79)
+
+
+def test_no_phi_makes_a_published_network_and_b4_is_a_near_miss():
+    layers = [B0.stem, *(stage.channels for stage in B0.stages), B0.head]
+
+    def parts(net):
+        return net.repeats, [net.channels(c) for c in layers], net.resolution
+
+    made = {n / 1000: parts(B0.scaled(*compound_multipliers(n / 1000))) for n in range(8000)}
+    fits = {v.name: [{p for p in made if made[p][k] == parts(v)[k]} for k in range(3)] for v in FAMILY}
+    assert [name for name, sets in fits.items() if set.intersection(*sets)] == ["b0"]
+    ends = [(round(min(s), 2), round(max(s), 2)) for s in fits["b4"]]
+    assert ends == [(3.07, 3.8), (3.51, 3.55), (3.77, 3.79)]
+    near, b4 = made[3.5], parts(VARIANTS["b4"])
+    assert near[0] == b4[0] and near[1][:-1] == b4[1][:-1] and (near[1][-1], b4[1][-1]) == (1784, 1792)
+    assert b4[2] - near[2] == 15 and made[3.78][0] == b4[0] and made[3.78][2] == 380
+    assert all(have >= want for have, want in zip(made[3.78][1], b4[1], strict=True)) and made[3.78][1] != b4[1]
+    gaps = [min(*fits[n][1], *fits[n][2]) - max(fits[n][0]) for n in ("b5", "b6", "b7")]
+    assert [round(gap, 2) for gap in gaps] == [0.46, 0.75, 0.58]
+
+
+def test_the_network_of_phi_1_does_2_57_times_the_macs_and_why():
+    assert round(times(B0.scaled(*compound_multipliers(1)))[1], 2) == 2.57
+    assert [-(-258 // 2**n) for n in range(1, 6)] == [129, 65, 33, 17, 9]
+    assert [B0.scaled(width=1.1).channels(c) for c in (16, 24)] == [16, 24]
+
+
+def test_the_formula_with_phi_as_the_number_of_the_model_is_as_far_off_as_the_text_says():
+    off = [(1.2**n / v.depth - 1, 1.1**n / v.width - 1, 224 * 1.15**n / v.resolution - 1) for n, v in enumerate(FAMILY)]
+    assert all(0.09 <= round(d, 2) <= 0.23 for d, _, _ in off[1:])
+    assert all(0.03 <= round(x, 2) <= 0.14 for _, *rest in off[1:5] for x in rest)
+    assert all(abs(x) < 0.03 for _, *rest in off[5:] for x in rest)
+
+
+def test_the_sizes_at_which_the_sheet_says_that_the_macs_jump():
+    net, base = B0.scaled(1.5, 1.5), network_cost(B0).macs
+    at = {p: network_cost(replace(net, resolution=p)).macs / base for p in (96, 97, 100, 101)}
+    assert (round(at[96], 2), round(at[97], 3)) == (0.70, 0.995) and at[100] <= 1 < at[101]
 
 
 def test_costs_of_twice_the_depth_and_width():

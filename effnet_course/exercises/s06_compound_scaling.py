@@ -78,6 +78,24 @@ MULTIPLIERS = Exercise(
         Misconception("depth and width exchanged", _multipliers(order=lambda d, w, r: (w, d, r)),
             "Two of your multipliers have changed places. Which of alpha and beta belongs to the blocks, and which "
             "of the two appears squared in the constraint?"),
+        Misconception("depth and resolution exchanged", _multipliers(order=lambda d, w, r: (r, w, d)),
+            "Two of your multipliers have changed places. In which order were they asked for, and which of alpha and "
+            "gamma belongs to the image?"),
+        Misconception("width and resolution exchanged", _multipliers(order=lambda d, w, r: (d, r, w)),
+            "Two of your multipliers have changed places. In which order were they asked for, and which of beta and "
+            "gamma belongs to the image?"),
+        Misconception("alpha given to resolution", lambda phi, alpha, beta, gamma: multipliers(
+            phi, gamma, beta, alpha),
+            "You let alpha enlarge the image and gamma deepen the network. Which of the three dimensions does each of "
+            "them stand for?"),
+        Misconception("constants taken for multipliers", lambda phi, alpha, beta, gamma: (
+            alpha, beta, gamma, alpha * beta**2 * gamma**2),
+            "Your values are the same for every phi: they are those of one whole step. What do two steps make of a "
+            "multiplier?"),
+        Misconception("everything multiplied by phi", lambda phi, alpha, beta, gamma: (
+            alpha * phi, beta * phi, gamma * phi, alpha * beta**2 * gamma**2 * phi),
+            "With your function a phi of 0 makes a network with no blocks, no channels and no pixels. What should a "
+            "phi of 0 leave of B0?"),
         Misconception("alpha given to width", _exchanged_and_counted,
             "You let alpha widen the network and beta deepen it. Look at the constraint in the lesson: which of the "
             "two stands in it squared, and which dimension is it that counts twice?"),
@@ -124,8 +142,8 @@ def round_channels(channels: int, width: float) -> int:
 
 def channel_cases(seed: int) -> list[Case]:
     draw = random.Random(f"06.channels {seed}")
-    fixed = [(2, 1.0), (16, 1.0), (24, 1.1), (40, 1.1), (16, 1.2), (40, 1.2), (26, 2.0), (320, 1.4), (1280, 1.1),
-             (32, 0.5), (43, 1.2), (12, 1.1), (112, 2.6)]
+    fixed = [(2, 1.0), (16, 1.0), (24, 1.1), (40, 1.1), (16, 1.2), (16, 1.12), (40, 1.2), (24, 1.12), (26, 2.0),
+             (320, 1.4), (1280, 1.1), (32, 0.5), (43, 1.2), (12, 1.1), (112, 2.6)]
     drawn = [(draw.choice([8, 16, 24, 32, 40, 80, 112, 192]), draw.randint(50, 300) / 100) for _ in range(10)]
     return [{"channels": channels, "width": width} for channels, width in fixed + drawn]
 
@@ -200,6 +218,12 @@ CHANNELS = Exercise(
         Misconception("rounded to a whole number first", _channels(wanted=lambda c, w: round(c * w)),
             "On the case above you round twice: to a whole number, then to a multiple of 8. A number just under the "
             "middle is carried over it by the first step."),
+        Misconception("cut off to a whole number first", _channels(wanted=lambda c, w: int(c * w)),
+            "You cut what is wanted down to a whole number before you ask anything. On the case above a little less "
+            "is wanted then, and a tenth of it is not the same tenth."),
+        Misconception("the comparison the wrong way round", _channels(rule=lambda n, x, channels: x < 0.9 * n),
+            "On the case above your number is above what was wanted before the last part of the rule, and that part "
+            "adds 8 more. Which of the two numbers has to be too small for it to apply?"),
         Misconception("not rounded to multiples of 8", _channels(nearest=lambda x: int(x), rule=None),
             "Is your number a multiple of 8?"),
         Misconception("nearest whole number", _channels(nearest=lambda x: round(x), rule=None),
@@ -317,6 +341,16 @@ NETWORK = Exercise(
         Misconception("channels cut off to whole numbers", _scaled(channels=lambda c, w: int(c * w),
                                                                    ends=lambda c, w: int(c * w)),
             "Your channels are whole numbers, but no multiples of 8. Your function of 06.2 knows how to round them."),
+        Misconception("channels rounded to whole numbers", _scaled(channels=lambda c, w: round(c * w),
+                                                                   ends=lambda c, w: round(c * w)),
+            "Your channels are the nearest whole numbers. This family wants multiples of 8: your function of 06.2 "
+            "knows how to round them."),
+        Misconception("channels not rounded", _scaled(channels=lambda c, w: c * w, ends=lambda c, w: c * w),
+            "On the case above a layer has a fraction of a channel, or a number that is no multiple of 8. Your "
+            "function of 06.2 knows how to round."),
+        Misconception("the stages' channels rounded to whole numbers", _scaled(channels=lambda c, w: round(c * w)),
+            "Stem and head follow the rule of 06.2, and the stages' channels are only whole numbers. Which layers is "
+            "the rule for?"),
         Misconception("channels up to the next multiple of 8",
             _scaled(channels=lambda c, w: math.ceil(c * w / 8) * 8, ends=lambda c, w: math.ceil(c * w / 8) * 8),
             "Your channels are never below what was wanted. Use what you wrote in 06.2."),
@@ -359,7 +393,7 @@ def implied_phi(d: float, w: float, pixels: int, base_pixels: int, alpha: float,
 def phi_cases(seed: int) -> list[Case]:
     draw = random.Random(f"06.phi {seed}")
     paper = (1.2, 1.1, 1.15)
-    fixed = [(1.0, 1.0, 16, 16, *paper), (1.2, 1.1, 18, 16, *paper), (1.44, 1.21, 32, 16, *paper),
+    fixed = [(1.2, 1.1, 18, 16, *paper), (1.44, 1.21, 32, 16, *paper), (1.0, 1.0, 20, 20, *paper),
              (0.8, 0.9, 16, 32, *paper)]
     fixed += [(v.depth, v.width, v.resolution, 224, *paper) for v in list(VARIANTS.values())[1:8]]
     drawn = [(draw.randint(80, 300) / 100, draw.randint(80, 220) / 100, draw.randint(16, 64) * 8,
@@ -413,8 +447,12 @@ IMPLIED = Exercise(
             "Your phi does not depend on alpha, beta and gamma: you count doublings. Is a step of phi a doubling of "
             "the blocks?"),
         Misconception("logarithm of the quotient", _implied(solve=lambda m, base: math.log(m / base)),
-            "You divide first and take the logarithm then. Take the logarithm of both sides of the rule instead, and "
-            "solve for phi."),
+            "You subtract two logarithms, or take that of a quotient, which is the same. One side of the rule is a "
+            "power: what does a logarithm make of a power's exponent?"),
+        Misconception("logarithm to the base of the multiplier",
+            _implied(solve=lambda m, base: math.log(base) / math.log(m)),
+            "Upside down. You ask which power of the multiplier makes the constant; phi is the power of the constant "
+            "that makes the multiplier. Yours also stops with an error where a multiplier is 1."),
         Misconception("the difference of the logarithms, plus one",
             _implied(solve=lambda m, base: math.log(m / base) + 1),
             "Yours is right at phi 1 and nowhere else. Take the logarithm of both sides of the rule, and solve for "
@@ -423,6 +461,10 @@ IMPLIED = Exercise(
             "Your last value is far too large: you treat the pixels as if the base had one pixel."),
         Misconception("pixels upside down", _implied(ratio=lambda pixels, base: base / pixels),
             "By your last value a sharper image needs a lower phi. Which size did you divide by which?"),
+        Misconception("a whole-number division of the pixels", _implied(ratio=lambda pixels, base: pixels // base),
+            "On the case above the image has grown, and your last value says that it has not. How many times as large "
+            "is it, as a whole number? (Where an image shrinks, that is 0, and 0 has no logarithm: your function stops "
+            "there.)"),
         Misconception("always from 224 pixels", _implied(ratio=lambda pixels, base: pixels / 224),
             "On the case above the base does not read 224 pixels."),
         Misconception("width and resolution squared", _implied(power=(1, 2, 2)),
@@ -431,6 +473,13 @@ IMPLIED = Exercise(
         Misconception("resolution squared", _implied(power=(1, 1, 2)),
             "Your last value is exactly twice as large. You compare areas. Is gamma a multiplier of the area or of the "
             "side?"),
+        Misconception("squared constants", _implied(bases=lambda a, b, g: (a, b * b, g * g)),
+            "Two of your values are exactly half as large. The squares belong to the MACs. What is scaled here is the "
+            "dimension itself."),
+        Misconception("gamma squared", _implied(bases=lambda a, b, g: (a, b, g * g)),
+            "Your last value is exactly half as large. Is gamma a multiplier of the area or of the side?"),
+        Misconception("beta squared", _implied(bases=lambda a, b, g: (a, b * b, g)),
+            "Your second value is exactly half as large. Beta is squared in the MACs. Is it squared in the width?"),
         Misconception("one base for all", _implied(bases=lambda a, b, g: (a, a, a)),
             "All your values use alpha. Each dimension has a constant of its own."),
         Misconception("the growth of the MACs for all", _implied(bases=lambda a, b, g: (a * b * b * g * g,) * 3),
@@ -449,7 +498,7 @@ IMPLIED = Exercise(
         "The rule says that a multiplier is its constant to the power of phi. Take the logarithm of both sides.",
         "For the resolution, first say how many times as large as the base's the image is.",
     ),
-    remark="Put in B4: 3.2, 3.5 and 3.8. No single phi makes the published B4.",
+    remark="Put in B4: 3.2, 3.5 and 3.8. No single phi gives its three multipliers.",
 )
 
 
@@ -479,7 +528,7 @@ def budget_cases(seed: int) -> list[Case]:
     fixed = [("params", cost_at("params", 0), 0.5), ("macs", 500_000_000, 0.25), ("macs", cost_at("macs", 1), 0.5),
              ("params", 10_000_000, 0.25), ("activations", 20_000_000, 0.25), ("macs", cost_at("macs", 1) - 1, 0.5),
              ("macs", 1_000_000_000, 1.0), ("activations", cost_at("activations", 2), 0.125),
-             ("params", 100_000_000, 0.5)]
+             ("params", 100_000_000, 0.5), ("macs", 150_000_000_000, 0.5)]
     drawn = []
     for n in range(9):
         quantity, step, phi = QUANTITIES[n % 3], draw.choice([0.125, 0.25, 0.5]), draw.uniform(0.4, 7)
@@ -488,17 +537,17 @@ def budget_cases(seed: int) -> list[Case]:
 
 
 def _largest(quantity=lambda q: QUANTITIES.index(q), fits=lambda c, b: c <= b, scale=lambda d, w, r: (d, w, r),
-             step=lambda s: s, extra=0, most=30, seen=lambda counted, quantity: counted,
-             multipliers=compound_multipliers):
+             step=lambda s: s, extra=0, most=30, steps=1000, result=lambda n, s: n * s,
+             seen=lambda counted, quantity: counted, multipliers=compound_multipliers):
     """largest_phi with one of its parts replaced."""
     size = step
 
     def answer(quantity_, budget, step):
         s, n, at = size(step), 0, quantity(quantity_)
-        while (n + 1) * s <= most and fits(
+        while n < steps and (n + 1) * s <= most and fits(
                 seen(_counted(*scale(*multipliers((n + 1) * s)))[at], quantity_), budget):
             n += 1
-        return (n + extra) * s
+        return result(n + extra, s)
 
     return lambda quantity, budget, step: answer(quantity, budget, step)
 
@@ -516,7 +565,7 @@ def _solved(growth=lambda q: (1.452, 1.92027, 1.7457)[QUANTITIES.index(q)], whol
 
 def _nearest_budget(quantity, budget, step):
     at = QUANTITIES.index(quantity)
-    phis = [n * step for n in range(int(9 / step) + 1)]
+    phis = [n * step for n in range(int(12 / step) + 1)]
     return min(phis, key=lambda phi: abs(_counted(*compound_multipliers(phi))[at] - budget))
 
 
@@ -530,7 +579,7 @@ def _largest_by_halving(quantity, budget, step):
 
 
 def _largest_from_above(quantity, budget, step):
-    for n in range(int(10 / step), -1, -1):
+    for n in range(int(11 / step), -1, -1):
         if getattr(network_cost(B0.scaled(*compound_multipliers(n * step))), quantity) <= budget:
             return n * step
 
@@ -542,6 +591,16 @@ BUDGET = Exercise(
         Misconception("one step too far", _largest(extra=1),
             "The network of your phi is over the budget on the case above. You stop at the first one that no longer "
             "fits; which was the last that did?"),
+        Misconception("phi 0 never tried", _largest(result=lambda n, s: n * s if n else None),
+            "On the case above B0 itself is the largest that fits, and its phi is 0. Your function gives back None, so "
+            "it tries larger ones only. From where does it start?"),
+        Misconception("phi 0 never tried, and no more than 24 steps",
+            _largest(result=lambda n, s: n * s if n else None, steps=24),
+            "On the case above B0 itself is the largest that fits, and its phi is 0. Your function gives back None, so "
+            "it tries larger ones only. (And where a step is small, it stops too early.)"),
+        Misconception("the number of steps, not phi", _largest(result=lambda n, s: n),
+            "On the case above you give back how many steps fit. Which phi is that, when each step is as long as the "
+            "function is told?"),
         Misconception("must stay below the budget", _largest(fits=lambda c, b: c < b),
             "On the case above there is a network that costs the budget to the unit. Is that too much?"),
         Misconception("nearest to the budget", _nearest_budget,
@@ -578,6 +637,10 @@ BUDGET = Exercise(
             "On the case above you stop at 7, and the budget is not used up. Who said that 7 is the end?"),
         Misconception("no phi of 7 or above", _largest(most=6.99),
             "On the case above you stop before 7, and the budget is not used up. Who said that this is the end?"),
+        Misconception("no phi of 8 or above", _largest(most=7.99),
+            "On the case above you stop before 8, and the budget is not used up. Who said that this is the end?"),
+        Misconception("no phi above 8", _largest(most=8),
+            "On the case above you stop at 8, and the budget is not used up. Who said that 8 is the end?"),
         Misconception("grown by the same amount each step", _largest(multipliers=lambda phi: (
             1 + 0.2 * phi, 1 + 0.1 * phi, 1 + 0.15 * phi)),
             "Your multipliers grow by the same amount at each step. What did 06.1 do?"),
@@ -586,7 +649,8 @@ BUDGET = Exercise(
     hints=(
         "`network_cost(B0.scaled(...))` counts the network of one phi; `getattr(cost, quantity)` takes the number "
         "that the budget is of.",
-        "Go up in steps as long as the next network still fits.",
+        "Go up in steps as long as the next network still fits. In a `while` loop, phi has to change at each turn: "
+        "otherwise it never ends, and you have to stop it (the square button, or Kernel, Interrupt).",
     ),
     remark="The same phi fits very different budgets: parameters leave most room, MACs least.",
 )
@@ -632,8 +696,20 @@ def _price(times=lambda now, before: now / before, pixels=_pixels, at=224, order
     return answer
 
 
-def _by_the_rule(d, w):
-    return d * w**2, d * w**2, d * w, int(224 / math.sqrt(d * w**2))
+def _by_the_rule(whole=int):
+    """price by the rule: nothing is counted."""
+    return lambda d, w: (d * w**2, d * w**2, d * w, whole(224 / math.sqrt(d * w**2)))
+
+
+def _from_the_counted_macs(d, w):
+    return 224 * math.sqrt(_grown(1.0, 1.0, 224)[1] / _grown(d, w, 224)[1])
+
+
+SQUARES = ("Your first three values are right. For the pixels you take the MACs to go as the area of the image. But "
+           "maps are halved five times, and each halving rounds up, so the MACs jump. Count the network at your size: "
+           "does it fit, and is there a larger one that does?")
+RULE = ("Those are the values of the rule. Stem and classifier do not get deeper, and blocks and channels are rounded: "
+        "count the real network.")
 
 
 def _pixels_in_steps(d, w, step=32):
@@ -662,9 +738,23 @@ PRICE = Exercise(
     misconceptions=(
         Misconception("as in print: no more compute", lambda d, w: (1.0, 1.0, 1.0, 224),
             "By your function any network costs as much as B0, however deep and wide. That is the claim. Count it."),
-        Misconception("the rule, not the count", _by_the_rule,
-            "Those are the values of the rule. Stem and classifier do not get deeper, and blocks and channels are "
-            "rounded: count the real network."),
+        Misconception("the rule, not the count", _by_the_rule(), RULE),
+        Misconception("the rule, not the count, rounded", _by_the_rule(round), RULE),
+        Misconception("the rule, not the count, not rounded", _by_the_rule(float), RULE),
+        Misconception("the rule for the costs", lambda d, w: (d * w**2, d * w**2, d * w, _pixels(d, w)),
+            "Your pixels are counted, and your first three values are those of the rule. Stem and classifier do not "
+            "get deeper, and blocks and channels are rounded: count the network at 224 pixels, too."),
+        Misconception("pixels from the counted MACs", _price(pixels=lambda d, w: int(_from_the_counted_macs(d, w))),
+            SQUARES),
+        Misconception("pixels from the counted MACs, rounded",
+            _price(pixels=lambda d, w: round(_from_the_counted_macs(d, w))), SQUARES),
+        Misconception("pixels from the counted MACs, not rounded", _price(pixels=_from_the_counted_macs), SQUARES),
+        Misconception("rounded to three digits", _price(times=lambda now, before: round(now / before, 3)),
+            "Your values are the right ones, rounded. Return them as they come; the sheet prints fewer digits only to "
+            "be read."),
+        Misconception("rounded to two digits", _price(times=lambda now, before: round(now / before, 2)),
+            "Your values are the right ones, rounded. Return them as they come; the sheet prints fewer digits only to "
+            "be read."),
         Misconception("the rule for the pixels alone",
             _price(pixels=lambda d, w: int(224 / math.sqrt(d * w**2))),
             "Your first three values are counted, and the pixels come from the rule. Count the network at that size: "
@@ -703,11 +793,11 @@ PRICE = Exercise(
     other_answers=(_price_downwards, _price_all_sizes),
     hints=(
         "`replace` from dataclasses gives the same network another resolution. Count it, compare with B0's MACs.",
-        "For the pixels, go down from a size that is certainly large enough until the MACs fit. Even B0 itself "
-        "allows you to start above 224.",
+        "For the pixels, begin with an image that is large enough, 224 pixels, and go down one by one until the MACs "
+        "are no more than B0's.",
     ),
-    remark="Twice as deep and twice as wide: 7.1 times the parameters, 7.7 times the MACs, 3.6 times the "
-           "activations. For no more MACs than B0 the image may have 64 pixels, in place of 224.",
+    remark="At one and a half times of both the rule would allow 121 pixels, and 100 is what fits: blocks and channels "
+           "are rounded, and the MACs jump with the image.",
 )
 
 

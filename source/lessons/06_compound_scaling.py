@@ -12,8 +12,8 @@
 #
 # Try it. Set phi to 1, and the formula asks for an image of 224 x 1.15, about 258 pixels. Look up B1: 240 pixels. Set
 # phi to 4: 392. Look up B4: 380. *Why does my formula give other numbers?* Users have asked this where the authors'
-# code is kept (issue 390), and got no official answer that we know of. By the end of this lesson you can give one,
-# and you will know what the knob costs and what is known about its worth.
+# code is kept (issue 390 of `tensorflow/tpu`), and got no official answer that we know of. By the end of this lesson
+# you can give one, and you will know what the knob costs and what is known about its worth.
 #
 # **You will be able to**
 #
@@ -62,13 +62,18 @@ from effnet_course.arch import B0, VARIANTS
 from effnet_course.cost import network_cost
 
 base, largest = network_cost(B0), network_cost(VARIANTS["b7"])
-print(f"2 to the power of 7      {2**7}")
-print(f"1.92027 to the power of 7  {step**7:.1f}")
-print(f"counted                    {largest.macs / base.macs:.1f}")
+first = network_cost(B0.scaled(alpha, beta, gamma))
+print("                       phi = 1   phi = 7")
+print(f"2 to the power of phi   {2:7.2f}   {2**7:7.1f}")
+print(f"1.92027 to the power    {step:7.2f}   {step**7:7.1f}")
+print(f"counted                 {first.macs / base.macs:7.2f}   {largest.macs / base.macs:7.1f} (B7)")
 
 # %% [markdown]
-# So "a step of phi doubles the MACs" is 4 % off for one step and 31 % off for seven: 128 where 97.8 are counted. With
-# 1.920 the rule comes within 2 %. (That is partly luck. You will see two errors that nearly cancel.)
+# Two for a step is 4 % more than the formula says. Seven such steps make 128, and 97.8 are counted: 31 % too many. With
+# 1.920 the rule comes within 2 % of B7. That is partly luck: you will see two errors that nearly cancel.
+#
+# At phi = 1 there is no such luck. The network that the formula asks for does 2.57 times B0's MACs, a third more than
+# 1.92. Rounding does that; the next section shows how.
 
 # %%
 b7.reveal("100", "97.8, close to 1.92 to the power of 7.")
@@ -84,7 +89,8 @@ for name, growth in (("depth", alpha), ("width", beta**2), ("resolution", gamma*
     print(f"{name:<10} {growth:.4f} a step, {log(growth) / log(step):.0%} of the growth")
 
 # %% [markdown]
-# Resolution takes most of it, although $\gamma$ is smaller than $\alpha$: it counts twice.
+# Resolution takes the largest share, although $\gamma$ is smaller than $\alpha$: in the MACs it counts twice. (So does
+# $\beta$, but it is smaller still.)
 #
 # ## From multipliers to a network
 #
@@ -110,11 +116,8 @@ def nearest(channels, width):
 print("nearest multiple of 8:", nearest(16, 1.2), f"  90 % of 19.2: {0.9 * 19.2:.2f}")
 print("with the 10 % rule:   ", round_filters(16, 1.2))
 
-# %% [markdown]
-# The nearest is 16, and that is too few, so it becomes 24.
-
 # %%
-channels.reveal("24", "16 would be 17 % too few.")
+channels.reveal("24", "The nearest is 16, and that is 17 % too few: 8 more.")
 
 # %% [markdown]
 # How often does this second rule matter? Ask all layers of B0 to B7, and of B8 and L2, which came after the paper.
@@ -163,8 +166,8 @@ figures.roundings()
 
 # %% [markdown]
 # Rounding up makes a small $d$ large. B1 asks for a tenth more and gets 44 % more blocks; B7 asks for 3.1 times and
-# gets 3.44. Two things follow that you might not expect. **B1 and B2 are equally deep**: 1.1 and 1.2 both give 23
-# blocks. And **B0 and B1 are equally wide**.
+# gets 3.44. From this follows something that you might not expect: **B1 and B2 are equally deep**, since 1.1 and 1.2
+# both give 23 blocks. (And by the table, whose $w$ is 1.0 for both, B0 and B1 are equally wide.)
 #
 # What if you had written `round` in place of rounding up?
 
@@ -177,15 +180,29 @@ print(f"B0:                                    {base.params:,} parameters")
 # %% [markdown]
 # Your B1 would be B0 with a larger image. Last, the pixels: the nearest whole number. (In the course's package,
 # `B0.scaled(d, w, r)` does all three.)
+#
+# Now you can find out where the 2.57 of phi = 1 came from. Change one dimension at a time:
+
+# %% tags=["nbval-check-output"]
+for what, net, rule in (("depth", B0.scaled(depth=alpha), alpha), ("width", B0.scaled(width=beta), beta**2),
+                        ("resolution", B0.scaled(resolution=gamma), gamma**2)):  # fmt: skip
+    print(f"{what:<10}  by the rule {rule:.2f} times, counted {network_cost(net).macs / base.macs:.2f} times")
+for pixels in (256, 258):
+    times = network_cost(replace(B0, resolution=pixels)).macs / base.macs
+    print(f"{pixels} pixels: {(pixels / 224) ** 2:.2f} times the positions, counted {times:.2f} times the MACs")
 
 # %% [markdown]
+# Depth: the blocks that were rounded up. Width: 17.6 channels became 16, and 26.4 became 24, on the largest maps.
+# Resolution: B0 halves its maps five times, and a half pixel counts as a whole one. From 256 come 128, 64, 32, 16
+# and 8; from 258 come 129, 65, 33, 17 and 9. So the MACs jump just above a multiple of 32 pixels.
+#
 # ## Which phi is B4?
 #
-# Back to the question of the beginning. These are the numbers that the authors' code holds; every library has copied
-# them.
+# Back to the question of the beginning. Nobody builds B4 from a formula: the authors' code holds a table with $w$, $d$
+# and the pixels of each network, and other libraries have copied it. The course has it as `VARIANTS`.
 
 # %%
-b4 = predict("06.b4", "Which phi gives B4: w = 1.4, d = 1.8, 380 pixels?",
+b4 = predict("06.b4", "Which phi gives these three of B4: w = 1.4, d = 1.8, 380 pixels?",
              choices=["3", "3.5", "4", "no phi does"])  # fmt: skip
 
 # %% [markdown]
@@ -199,7 +216,8 @@ for n, net in enumerate(family):
           f"         d {net.depth:.2f}  w {net.width:.2f}  {net.resolution} px")  # fmt: skip
 
 # %% [markdown]
-# It fits at B0 and roughly at B5 to B7, but not at B1 to B4. So turn the formula round. From $d = \alpha^\varphi$
+# Widths and pixels fit at B0, and within 3 % from B5 to B7; from B1 to B4 the formula gives 3 to 14 % more than was
+# published. The depths of B1 to B7 are all too large, by 9 to 23 %. So turn the formula round. From $d = \alpha^\varphi$
 # follows $\varphi = \ln d / \ln \alpha$: each dimension tells which phi it would need. If one phi made the network,
 # all three would agree.
 
@@ -220,16 +238,44 @@ b4.reveal("no phi does", "Its resolution implies 3.8, its width 3.5, its depth 3
 figures.implied_phis([(net.name, *implied(net)) for net in family])
 
 # %% [markdown]
-# Now it can be read. Phi is **not** the number of the model. The sequence 0, 0.5, 1, 2, 3.5, 5, 6, 7 fits widths and
-# resolutions well. (A user of the code found it. The paper lists no phi at all: it says that phi is what *you*
-# choose, for your budget.) B1 is half a step, and $224 \cdot 1.15^{0.5} = 240$.
+# Phi is **not** the number of the model. The sequence 0, 0.5, 1, 2, 3.5, 5, 6, 7 fits widths and resolutions, all
+# to within 0.3 but for B1's width, which is 1.0 where half a step would be 1.05. (A user of the code found it. The
+# paper lists no phi at all: it says that phi is what *you* choose, for your budget.) B1 is half a step, and
+# $224 \cdot 1.15^{0.5} = 240$. The depths fit less well: those of B4 to B7 imply 0.28 to 0.79 less than the sequence.
 #
-# But depth lies below, from B4 on: by half a step to a whole one. B7 has 3.1 where the formula gives $1.2^7 = 3.58$.
-# Rounding up brings part of it back: B7's 55 blocks are 3.44 times B0's. Was $d$ lowered *because* rounding up would
-# overshoot? It would make sense, but nobody who knows has said so, as far as we found. And B1's width is 1.0, where half
-# a step would be 1.05.
+# So no phi gives B4's three *multipliers*. But you don't build multipliers. A network has whole blocks, channels and
+# pixels, and many phis round to the same ones. Does one of them make B4's *network*? Decide for yourself, then try
+# 8,000 phis, 0.001 apart: which give its blocks, which its channels (stem and head included), which its pixels?
+
+# %% tags=["nbval-check-output"]
+def parts(net):
+    return net.repeats, [net.channels(c) for c in layers], net.resolution
+
+
+phis = [n / 1000 for n in range(8000)]
+made = {phi: parts(B0.scaled(alpha**phi, beta**phi, gamma**phi)) for phi in phis}
+print("phis that give   its blocks      its channels    its pixels      all three")
+for net in family:
+    wanted = parts(net)
+    fits = [{phi for phi in phis if made[phi][k] == wanted[k]} for k in range(3)]
+    spans = "    ".join(f"{min(fit):.2f} to {max(fit):.2f}" for fit in fits)
+    print(f"{net.name.upper():<16} {spans}    {min(set.intersection(*fits), default='none')}")
+for what, (deep, wide, pixels) in (("\nphi = 3.5", made[3.5]), ("B4", parts(VARIANTS["b4"]))):
+    print(f"{what}: blocks {list(deep)}, {pixels} pixels\n  channels {wide}")
+
+# %% [markdown]
+# No phi makes any of B1 to B7, even with roundings. But look where it fails. B4 is a near miss: any phi from 3.07 to
+# 3.80 gives its 32 blocks, for rounding up hides that $d$ is 1.8 and not 1.89. At 3.5 all channels are right but the
+# head's (1,784 for 1,792), and the image is 15 pixels short. At 3.78 pixels and blocks are right, and the network is
+# too wide. Only channels and pixels never agree, and so it is with B1 to B3. B5 to B7 are another matter: their blocks
+# end about half a step to three quarters *before* channels and pixels begin. Those networks are less deep than any
+# phi near them would make them.
 #
-# So what do you do to build B4? You copy the table. The formula is how the table was made, not what it says.
+# Was $d$ lowered because rounding up would overshoot? For 3.58 times B0's 16 blocks, phi = 7 gives 61 (3.81 times),
+# and B7 has 55 (3.44 times). It would make sense, but nobody who knows has said so, as far as we found.
+#
+# So what do you do to build B4? You copy the table. The formula is how the paper describes the family; the table is
+# what its networks are.
 #
 # And now the luck of 97.8 against 96.3. Count the network that phi = 7 gives when you do round, but don't lower $d$:
 
@@ -240,7 +286,7 @@ for what, net in (("phi = 7 by the formula, rounded", B0.scaled(alpha**7, beta**
     print(f"{what:<32} {sum(net.repeats)} blocks, {times:.1f} times B0's MACs")
 
 # %% [markdown]
-# Rounding up lifts 96 to 103. The published B7, with a lower $d$ and a slightly larger $w$ and $r$, is back at 98. Two
+# The roundings lift 96 to 103. The published B7, with a lower $d$ and a slightly larger $w$ and $r$, is back at 98. Two
 # errors nearly cancel.
 #
 # ## What grows how fast
@@ -262,18 +308,18 @@ params = predict("06.params", "B7 does 98 times B0's MACs. How many times its pa
 # %% tags=["nbval-check-output"]
 import numpy as np
 
-phis = {"b0": 0, "b1": 0.5, "b2": 1, "b3": 2, "b4": 3.5, "b5": 5, "b6": 6, "b7": 7}
+drawn_at = {"b0": 0, "b1": 0.5, "b2": 1, "b3": 2, "b4": 3.5, "b5": 5, "b6": 6, "b7": 7}
 rules = {"params": alpha * beta**2, "macs": step, "activations": alpha * beta * gamma**2}
 print("             rule: a step   at phi 7   counted: B7   fit to B0..B7: a step")
 for kind, rule in rules.items():
     counts = [getattr(network_cost(net), kind) / getattr(base, kind) for net in family]
-    slope, start = np.polyfit(list(phis.values()), np.log(counts), 1)
+    slope, start = np.polyfit(list(drawn_at.values()), np.log(counts), 1)
     print(f"{kind:<12} {rule:8.3f}   {rule**7:12.1f}   {counts[-1]:10.1f}   {np.exp(slope):12.3f}"
           f", starting at {np.exp(start):.2f}")  # fmt: skip
 
 # %%
-params.reveal("13", "12.5: the resolution, which takes most of the growth, costs no parameters.")
-figures.growth(phis)
+params.reveal("13", "12.5: the resolution, 43 % of the growth, costs no parameters.")
+figures.growth(drawn_at)
 
 # %% [markdown]
 # Three slopes. Parameters grow slowest: **gamma is not in them**. B1 to B3 lie above the lines: they have the blocks that
@@ -378,14 +424,16 @@ for what, top1 in (("d = 4", 79.0), ("w = 2", 78.9), ("r = 2", 79.1)):
 # %% [markdown]
 # A rough estimate, but by it unequal MACs explain a quarter of the gap at most. What else could? The paper gives one
 # number for each network, without a spread over seeds. And 81.1 is, to the digit, what an early version of the paper
-# reports for B3 itself. Perhaps the compound row *is* B3, with whatever care B3's training had. That is a guess, and
-# you can't settle it by counting.
+# reports for B3 itself (where from: see the sources). Perhaps the compound row *is* B3, with whatever care B3's
+# training had. That is a guess, and you can't settle it by counting.
 #
 # ## Is it worth it? What the course measured
 #
-# The course has its own runs, of NANO on CIFAR-10, planned before the first was started (`docs/atlas.md`): four
-# families at equal MACs, three seeds each, 16,000 training images, four epochs, on two CPU cores. Four epochs measure
-# how *fast* a network learns as much as how good it gets (lesson 05 shows the curves), and CIFAR-10 is not ImageNet.
+# The course makes its own runs, of NANO on CIFAR-10: four families at equal MACs, three seeds each, 16,000 training
+# images, four epochs, on a CPU. What is run and what is compared was written down before the first run: `docs/atlas.md`
+# in the course's repository, that is, in the folder `docs` beside `notebooks`. Rows come with the course as they are
+# finished, the smaller budgets first; the next cell prints what your copy has. Four epochs measure how *fast* a
+# network learns as much as how good it gets (lesson 05 shows the curves), and CIFAR-10 is not ImageNet.
 # First commit yourself.
 
 # %%
@@ -399,7 +447,8 @@ from effnet_course import atlas
 rows = [run for run in atlas.runs() if run.study == "cifar10-short"]
 points = {split: atlas.summary(rows, split) for split in ("validation", "test")}
 tests = {(p.family, p.budget, p.macs): p for p in points["test"]}
-print(f"{len(rows)} runs so far; made on: {', '.join(sorted({run.device for run in rows}))}")
+made_on = ", ".join(sorted({run.device for run in rows})) or "no machine yet"
+print(f"{len(rows)} runs so far; made on: {made_on}")
 print("budget  network      million MACs    px   seeds   validation   test")
 for p in sorted(points["validation"], key=lambda p: p.budget):
     if p.family != "grid":
@@ -408,8 +457,9 @@ for p in sorted(points["validation"], key=lambda p: p.budget):
               f" {p.mean:11.1f} {f'{test.mean:9.1f}' if test else '        -'}")  # fmt: skip
 
 # %% [markdown]
-# At 0.5 times, networks come in coarse steps: those rows are for the curve, not for comparison. At 8 times,
-# resolution alone needs 45 pixels, more than CIFAR-10's photos have, so they are enlarged, without new detail.
+# A remark on two budgets, whether their rows are in or not. At 0.5 times, networks come in coarse steps: such rows are
+# for the curve, not for comparison. At 8 times, resolution alone needs 45 pixels, more than CIFAR-10's photos have, so
+# they are enlarged, without new detail.
 #
 # Now the comparison, by the rules that were fixed before. The opponent is the single dimension with the best mean on
 # **validation**. The result is read on **test**, so that having chosen the opponent can't flatter it. The interval is
@@ -488,7 +538,7 @@ ask("06.q5", "06.q6", "06.q7", "06.q8")
 # - Channels go to the nearest multiple of 8 (the 10 % rule fires once, in B3), blocks are rounded up in each stage.
 #   So B1's 1.1 means 1.44.
 # - Phi is a budget, not the number of the model. 0, 0.5, 1, 2, 3.5, 5, 6, 7 fits width and resolution; depth is
-#   lower. To build B4, copy the table.
+#   lower from B4 on. No phi makes B1 to B7 exactly, roundings included. To build B4, copy the table.
 # - Twice the depth and width costs about eight times the MACs.
 # - The paper's comparison of compound with single dimensions isn't at equal MACs under the public rules. Intervals
 #   belong to any such comparison, ours included.
@@ -503,5 +553,8 @@ ask("06.q5", "06.q6", "06.q7", "06.q8")
 #   tables are its own.
 # - Coefficients and rounding rules: `tensorflow/tpu`, models/official/efficientnet/efficientnet_builder.py and
 #   efficientnet_model.py.
-# - The sequence of phis: issue 390 of `tensorflow/tpu`, a user's fit.
-# - All counts are made above; `tests/test_lesson06.py` holds them. The runs: `docs/atlas.md`.
+# - The sequence of phis: issue 390 of `tensorflow/tpu` on GitHub, a user's fit.
+# - B3's 81.1: Table 2 of an earlier version of the same paper. The README of the authors' code (same repository and
+#   folder) gives it for B3 without AutoAugment, and 81.6 with it.
+# - All counts are made above; `tests/test_lesson06.py` holds them. The runs: `docs/atlas.md` in the course's
+#   repository.

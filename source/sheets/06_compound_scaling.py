@@ -190,8 +190,10 @@ check("06.5", largest_phi)
 #
 # `replace(net, resolution=...)` gives a network another image.
 #
-# One and a half times of both: `price(1.5, 1.5)` is `(3.468, 3.730, 2.296, 100)`. When yours passes, ask it for twice
-# of both.
+# One and a half times of both: `price(1.5, 1.5)` is `(3.468, 3.730, 2.296, 100)`, printed here to three digits: return
+# yours unrounded. So few pixels? The maps are halved five times, and each halving rounds up, so the MACs don't follow
+# the area: they jump just above each multiple of 32 pixels. Here they are 0.70 times B0's at 96 pixels, 0.995 at 97, and
+# more than B0's from 101 on. When yours passes, ask it for twice of both: what was claimed in print?
 
 
 # %%
@@ -201,7 +203,7 @@ def price(d: float, w: float) -> tuple[float, float, float, int]:
     d, w: multipliers of depth and width, at least 1.
     """
     ### BEGIN SOLUTION
-    base, net, pixels = network_cost(B0), B0.scaled(depth=d, width=w), 226
+    base, net, pixels = network_cost(B0), B0.scaled(depth=d, width=w), 224
     now = network_cost(net)
     while network_cost(replace(net, resolution=pixels)).macs > base.macs:
         pixels -= 1
@@ -220,9 +222,9 @@ check("06.6", price)
 # the number of the model. So for B1 I compute 224 times 1.15, that is 258 pixels, and for B4 392. But every library
 # has 240 and 380. My B4 also has too many blocks. Have they all copied one mistake, or is the formula wrong?"
 #
-# Answer in five to eight sentences: what he has taken for granted, what the published numbers imply for B1 and B4,
-# where even the best phi does not give them, and what he should do who wants the real B4. Numbers from 06.4 will
-# help.
+# Answer in five to eight sentences: what he has taken for granted; which phi the published numbers of B1 and B4 imply;
+# for B4, which of its three published numbers (d 1.8, w 1.4, 380 pixels) miss the formula at the phi that you would
+# choose, and by how much; and what he should do who wants the real B4. Numbers from 06.4 will help.
 
 # %% [markdown]
 # *Your answer goes here: double-click, and replace this line.*
@@ -230,9 +232,10 @@ check("06.6", price)
 # ### BEGIN SOLUTION
 # Neither: he takes for granted that phi is the model's number, and the paper does not say so. Phi is a budget that
 # the user chooses, and it need not be whole. The published multipliers imply about 0.5 for B1 (by depth 0.52, by
-# resolution 0.49), 1 for B2, 2 for B3, and 3.5 for B4. For 3.5 the formula gives 365 pixels and a width of 1.40. But
-# no phi makes B4 exactly: its resolution implies 3.8, its width
-# 3.5, its depth only 3.2. The depth lies below the formula from B4 up, though rounding up each stage brings blocks back. B1's width is even
-# that of B0. So the published coefficients are a table that was made with the formula in mind and then rounded or
-# adjusted; who wants the real B4, and its weights, copies the table: w 1.4, d 1.8, 380 pixels.
+# resolution 0.49), and about 3.5 for B4. But for B4 the three do not agree: its resolution implies 3.8, its width 3.5,
+# its depth only 3.2. At 3.5 the formula gives a width of 1.40, as published, a depth of 1.89 in place of 1.8, and 365
+# pixels in place of 380. The depth does no harm there: rounded up stage by stage, 1.89 and 1.8 both make 32 blocks, and
+# his too many come from phi 4. But no phi gives both B4's channels and its 380 pixels. So the formula describes the
+# family and the table says what each network is; who wants the real B4, and its weights, copies the table: w 1.4, d
+# 1.8, 380 pixels.
 # ### END SOLUTION
