@@ -426,7 +426,7 @@ def _about(subject: str, clause: str) -> str:
 def _wrong_kind(exercise: Exercise, expected: list[Any], outputs: Sequence[Any], first: int) -> str:
     want, got = expected[first], outputs[first]
     if got is None:
-        return "Your function returns nothing here. Is there a way through it that meets no `return`?"
+        return "Your function gives back None here: it met no `return`, or what it returned was never given a value."
     many = type(want) in (list, tuple)
     if many and (type(got) in (list, tuple) or hasattr(got, "shape")) and len(got) == len(want):
         return ""

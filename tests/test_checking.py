@@ -203,7 +203,7 @@ PATTERNS = {
         h * w + (s > 1) * h
     ),
     "In the cases tried, it is right wherever stride is 1.\n": lambda h, w, s: area(h, w, s) + (s > 1 and h != 8) * h,
-    "returns nothing here": lambda h, w, s: area(h, w, s) if s < 2 else None,
+    "gives back None here": lambda h, w, s: area(h, w, s) if s < 2 else None,
     "The answer is a number; your function returns a tuple": lambda h, w, s: (h // s, w // s),
     "The answer is a number; your function returns a list": lambda h, w, s: [area(h, w, s)],
     "The answer is a number; your function returns text": lambda h, w, s: str(area(h, w, s)),
