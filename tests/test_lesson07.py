@@ -171,3 +171,22 @@ def test_a_rank_interval_does_not_hang_on_the_last_digit_of_a_mean(seed):
         return rho(range(len(small[0]))), again[out], again[-1 - out]
 
     assert judge(sheet.INTERVAL, cases, run(by_sums, cases)).passed
+
+
+@pytest.mark.parametrize("seed", (0, 1, 2, 20))
+def test_no_case_has_the_ties_that_the_sheet_rules_out(seed):
+    for case in sheet.CHOOSE.cases(seed):
+        means = sorted(sum(group) / len(group) for group in case["scores"])
+        assert means[-1] - means[-2] > 0.01
+    for case in sheet.HALVING.cases(seed):
+        for rung in case["rungs"]:
+            assert len({curve[rung - 1] for curve in case["curves"]}) == len(case["curves"])
+
+
+@pytest.mark.parametrize("axis", [lambda n: 1 + n * 0.1, lambda n: (10 + n) / 10, lambda n: (10 + n) * 0.1])
+def test_an_edge_compared_in_floats_fails_on_a_case_of_two_triples(axis):
+    case = sheet.TRIPLES.cases(0)[1]
+    assert len(sheet.feasible_triples(**case)) == 2
+    ranges = [[axis(n) for n in range(round((high - 1) / 0.1) + 1)] for high in case["highest"]]
+    near = [t for t in product(*ranges) if abs(t[0] * t[1] ** 2 * t[2] ** 2 - case["target"]) <= case["tolerance"]]
+    assert len(near) == 1

@@ -42,6 +42,26 @@ def _as_arange(step: float, highest: float) -> list[float]:  # what numpy.arange
     return [1 + n * step for n in range(math.ceil((highest - 1) / step))]
 
 
+def _one_by_one(step: float, highest: float) -> list[float]:  # what most write: 1, and n steps, in floats
+    return [1 + n * step for n in range(round((highest - 1) / step) + 1)]
+
+
+def _arange_beyond(step: float, highest: float) -> list[float]:  # what numpy.arange(1, highest + step, step) holds
+    return [1 + n * step for n in range(math.ceil((highest + step - 1) / step))]
+
+
+def _steps_cut_off(step: float, highest: float) -> list[float]:  # (1.2 - 1) / 0.1 is a hair below 2
+    return [1 + n * step for n in range(int((highest - 1) / step) + 1)]
+
+
+def _highest_cut_off(step: float, highest: float) -> list[float]:
+    return [n / round(1 / step) for n in range(round(1 / step), int(highest / step) + 1)]
+
+
+def _in_floats(cost, target, tolerance):
+    return abs(cost - target) <= tolerance
+
+
 def _feasible(axis=_axis, cost=lambda a, b, c: a * b**2 * c**2,
               within=lambda cost, target, tolerance: abs(cost - target) <= tolerance + HAIR,
               report=lambda triples: triples):
@@ -68,8 +88,15 @@ def _feasible_with_a_margin(step, highest, target, tolerance):
             if abs(a * (b * c) ** 2 - target) < tolerance + 1e-9]
 
 
+def _both(name: str, hint: str, **parts) -> tuple[Misconception, Misconception]:
+    """A mistake by itself, and together with an edge that is compared in floats."""
+    answers = _feasible(**parts), _feasible(within=_in_floats, **parts)
+    return Misconception(name, answers[0], hint), Misconception(name, answers[1], hint)
+
+
 GRIDS = [
     (0.5, [1.5, 1.5, 1.5], 2.0, 0.5),  # 1.5 exactly on the edge: alpha alone; 2.25: beta or gamma alone
+    (0.1, [1.4, 1.2, 1.1], 1.4, 0.04),  # 1.44 exactly on the edge, and in floats a hair beyond it, however computed
     (0.25, [2.0, 1.5, 1.5], 2.0, 0.25),
     (0.1, [1.4, 1.3, 1.2], 2.0, 0.1),
     (0.05, [1.4, 1.3, 1.3], 2.0, 0.1),
@@ -96,35 +123,75 @@ TRIPLES = Exercise(
     reference=feasible_triples, cases=grid_cases,
     helpers=("search",),
     misconceptions=(
-        Misconception("no squares", _feasible(cost=lambda a, b, c: a * b * c),
+        *_both("no squares",
             "You ask for three factors whose plain product is near the target. Twice as wide: does that cost twice as "
-            "many MACs?"),
-        Misconception("alpha squared as well", _feasible(cost=lambda a, b, c: (a * b * c) ** 2),
-            "You treat depth like width and resolution. Twice the blocks: how many times the MACs?"),
-        Misconception("gamma not squared", _feasible(cost=lambda a, b, c: a * b**2 * c),
-            "You let resolution count once. How many pixels has an image whose side is twice as long?"),
-        Misconception("beta not squared", _feasible(cost=lambda a, b, c: a * b * c**2),
-            "You let width count once. A 1x1 layer reads channels and writes channels: what if both double?"),
-        Misconception("alpha squared in place of beta", _feasible(cost=lambda a, b, c: a**2 * b * c**2),
-            "You square the growth of depth and not that of width. Which of the two meets itself in a 1x1 layer?"),
+            "many MACs?", cost=lambda a, b, c: a * b * c),
+        *_both("alpha squared as well",
+            "You treat depth like width and resolution. Twice the blocks: how many times the MACs?",
+            cost=lambda a, b, c: (a * b * c) ** 2),
+        *_both("gamma not squared",
+            "You let resolution count once. How many pixels has an image whose side is twice as long?",
+            cost=lambda a, b, c: a * b**2 * c),
+        *_both("beta not squared",
+            "You let width count once. A 1x1 layer reads channels and writes channels: what if both double?",
+            cost=lambda a, b, c: a * b * c**2),
+        *_both("alpha squared in place of beta",
+            "You square the growth of depth and not that of width. Which of the two meets itself in a 1x1 layer?",
+            cost=lambda a, b, c: a**2 * b * c**2),
+        Misconception("the edge compared in floats", _feasible(axis=_one_by_one, within=_in_floats),
+            "Your loops are right. On the case above a triple lies exactly on the edge and is missing. Print how far "
+            "it is from the target, with all digits. What becomes of a decimal fraction in a computer?"),
+        Misconception("the edge compared in floats",
+            _feasible(axis=lambda step, high: [n * step for n in range(round(1 / step), round(high / step) + 1)],
+                      within=_in_floats),
+            "Your loops are right. On the case above a triple lies exactly on the edge and is missing. Print how far "
+            "it is from the target, with all digits. What becomes of a decimal fraction in a computer?"),
         Misconception("only up to the target", _feasible(within=lambda m, t, e: t - e - HAIR <= m <= t + HAIR),
             "All your triples cost the target or less. Within a tolerance: on which sides?"),
+        Misconception("only up to the target", _feasible(within=lambda m, t, e: t - e <= m <= t),
+            "All your triples cost the target or less. Within a tolerance: on which sides?"),
         Misconception("everything below", _feasible(within=lambda m, t, e: m <= t + e + HAIR),
+            "Your list holds triples that cost far too little. On the case above: is the base network itself in it?"),
+        Misconception("everything below", _feasible(within=lambda m, t, e: m <= t + e),
             "Your list holds triples that cost far too little. On the case above: is the base network itself in it?"),
         Misconception("the edge left out", _feasible(within=lambda m, t, e: abs(m - t) < e - HAIR),
             "On the case above some triple lies exactly on the edge of what is allowed. Is the edge allowed?"),
         Misconception("a relative tolerance", _feasible(within=lambda m, t, e: abs(m / t - 1) <= e + HAIR),
             "You take the tolerance as a part of the target. Is it a share here, or a distance?"),
-        Misconception("as arange", _feasible(axis=_as_arange),
+        Misconception("a relative tolerance", _feasible(within=lambda m, t, e: abs(m / t - 1) <= e),
+            "You take the tolerance as a part of the target. Is it a share here, or a distance?"),
+        *_both("as arange",
             "Count the values of each coefficient on the case above, and look at the last. Does a range hold its end? "
-            "With steps that are no exact binary numbers, sometimes it does and sometimes it does not."),
-        Misconception("steps added up", _feasible(axis=_accumulated),
+            "With steps that are no exact binary numbers, sometimes it does and sometimes it does not.",
+            axis=_as_arange),
+        Misconception("arange, one step further", _feasible(axis=_arange_beyond),
+            "You let a range end one step beyond the highest value. With steps that are no exact binary numbers it "
+            "sometimes holds that value too. On the case above: is any coefficient larger than it may be?"),
+        Misconception("arange, one step further", _feasible(axis=_arange_beyond, within=_in_floats),
+            "Decimal steps have no exact binary form. On the case above a triple exactly on the edge is missing for "
+            "that reason; and elsewhere a range that ends one step beyond the highest value sometimes holds that value "
+            "too. Print your numbers with all their digits."),
+        *_both("steps added up",
             "Print the values of each coefficient with all their digits. What happens to the last one when steps that "
-            "are no exact binary numbers are added one by one?"),
-        Misconception("the highest values left out", _feasible(axis=lambda step, high: _axis(step, high)[:-1]),
-            "On the case above your coefficients never reach their highest value. Is it allowed?"),
-        Misconception("every coefficient above one", _feasible(axis=lambda step, high: _axis(step, high)[1:]),
-            "In all your triples every dimension grows. May one stay as it is?"),
+            "are no exact binary numbers are added one by one?", axis=_accumulated),
+        *_both("the number of steps cut off",
+            "Print how many steps you count to each highest value on the case above, before you make whole numbers of "
+            "them. What does `int` make of a number that is a hair below a whole one?", axis=_steps_cut_off),
+        *_both("the number of steps cut off",
+            "Print how many steps you count to each highest value on the case above, before you make whole numbers of "
+            "them. What does `int` make of a number that is a hair below a whole one?", axis=_highest_cut_off),
+        *_both("the highest values left out",
+            "On the case above your coefficients never reach their highest value. Is it allowed?",
+            axis=lambda step, high: _axis(step, high)[:-1]),
+        *_both("every coefficient above one",
+            "In all your triples every dimension grows. May one stay as it is?",
+            axis=lambda step, high: _axis(step, high)[1:]),
+        *_both("gamma outermost",
+            "Those are the right triples in another order. By which coefficient should the list be sorted first?",
+            report=lambda triples: sorted(triples, key=lambda t: t[::-1])),
+        *_both("ordered by the product",
+            "Those are the right triples, ordered by what they cost. By what should the list be sorted?",
+            report=lambda triples: sorted(triples, key=lambda t: t[0] * t[1]**2 * t[2]**2)),
         Misconception("only the number of triples", lambda **case: len(feasible_triples(**case)),
             "That is how many there are. The triples themselves are wanted."),
         Misconception("with the product", lambda **case: [(*t, t[0] * t[1]**2 * t[2]**2) for t in
@@ -186,6 +253,25 @@ def _choose_by_the_interval_of_the_best(scores, t):
     return best, low, high, [k for k, group in enumerate(scores) if statistics.mean(group) >= low]
 
 
+def _choose_the_lowest(scores, t, gap=abs):
+    s, means = _pooled(scores), [statistics.mean(group) for group in scores]
+    low = means.index(min(means))
+    half = t * s / math.sqrt(len(scores[low]))
+    tied = [k for k, group in enumerate(scores)
+            if gap(means[low] - means[k]) <= t * s * math.sqrt(1 / len(group) + 1 / len(scores[low]))]
+    return low, means[low] - half, means[low] + half, tied
+
+
+def _company(arrange):
+    """choose with its list arranged in another way."""
+
+    def answer(scores, t):
+        best, low, high, tied = choose(scores, t)
+        return best, low, high, arrange(tied, best, [statistics.mean(group) for group in scores])
+
+    return answer
+
+
 def _choose_by_variances(scores, t):
     means = [sum(group) / len(group) for group in scores]
     best = means.index(max(means))
@@ -224,16 +310,18 @@ def _clear(scores, t) -> bool:
 
 FIXED_SCORES = [
     [[70.0, 70.4, 70.8], [69.1, 68.7, 69.2], [70.6, 70.0, 69.9]],
+    [[70.0, 70.3, 70.6], [69.5, 69.8, 70.1]],  # 0.60 t s apart: between the roots of 1/3 and 2/3, and below 2/3
     [[68.0, 68.6, 69.2], [69.9, 68.9, 68.8], [67.4, 67.9, 68.2], [66.0, 66.4, 66.2]],  # a value above all: not the best
     [[66.1, 66.3, 66.2], [67.2, 69.4, 67.8], [67.5, 67.6, 67.7], [66.8, 66.9, 67.0]],  # one noisy group
     [[71.0, 71.3], [70.2, 70.0, 70.1, 70.4, 70.3], [70.4, 70.6, 70.8], [71.1, 70.3, 70.9, 70.5]],  # unequal counts
+    [[70.4, 70.9], [69.8, 70.4, 70.1, 70.5, 69.7, 70.3]],  # told apart, if the best's own noise is left out
 ]
 
 
 def score_cases(seed: int) -> list[Case]:
     draw = random.Random(f"07.scores {seed}")
     rows = list(FIXED_SCORES)
-    while len(rows) < 12:
+    while len(rows) < 14:
         spread, candidates = draw.uniform(0.3, 0.9), draw.randint(4, 7)
         counts = [draw.randint(2, 4) if len(rows) % 3 == 0 else 3 for _ in range(candidates)]
         truths = [draw.uniform(66, 69) for _ in range(candidates)]
@@ -267,6 +355,10 @@ CHOOSE = Exercise(
             _choose(spread=lambda scores, best: statistics.stdev(v for group in scores for v in group)),
             "You measure how far all scores lie from their common mean. That holds the differences between candidates, "
             "too. What should be left of a score when its candidate's mean is taken off?"),
+        Misconception("mean of numpy's deviations",
+            _choose(spread=lambda scores, best: statistics.mean(statistics.pstdev(group) for group in scores)),
+            "You average the candidates' standard deviations, as `np.std` gives them: divided by the number of seeds. "
+            "What adds up is squares, and a few seeds look less spread out than they are."),
         Misconception("divided by the number of scores",
             _choose(spread=lambda scores, best: math.sqrt(statistics.mean(
                 (v - statistics.mean(group)) ** 2 for group in scores for v in group))),
@@ -298,8 +390,38 @@ CHOOSE = Exercise(
         Misconception("a difference without its root", _choose(gap=lambda s, n, m: s * (1 / n + 1 / m)),
             "The best's own interval is right, and that of the difference is not. Variances add up; what has to be "
             "done to the sum before it is a standard error?"),
+        Misconception("the noise of the best left out",
+            _choose(gap=lambda s, n, m: s * math.sqrt(1 / m)),
+            "The best's own interval is right, and that of the difference is not. It holds the noise of the other mean "
+            "alone. Which of the two means in a difference is free of noise?"),
         Misconception("a difference as noisy as a single run", _choose(gap=lambda s, n, m: s),
             "The interval of your difference takes no notice of the number of seeds."),
+        Misconception("1.96 for t", lambda scores, t: choose(scores, 1.96),
+            "Your intervals reach 1.96 standard errors. That is for a spread that is known exactly. What comes with "
+            "the case for one that is estimated from few seeds?"),
+        Misconception("the lowest mean", _choose_the_lowest,
+            "You choose the candidate with the lowest mean. Which is better, a high or a low top-1?"),
+        Misconception("the lowest mean", lambda scores, t: _choose_the_lowest(scores, t, gap=float),
+            "You choose the candidate with the lowest mean. Which is better, a high or a low top-1?"),
+        Misconception("rounded to two decimals",
+            _choose(report=lambda best, low, high, tied: (best, round(low, 2), round(high, 2), tied)),
+            "Your ends are the right ones, rounded. Return them as they come; the sheet's example is shortened for "
+            "print."),
+        Misconception("rounded to one decimal",
+            _choose(report=lambda best, low, high, tied: (best, round(low, 1), round(high, 1), tied)),
+            "Your ends are the right ones, rounded. Return them as they come; the sheet's example is shortened for "
+            "print."),
+        Misconception("company as a set", _company(lambda tied, best, means: set(tied)),
+            "Your fourth value is a set, and a set has no order. A list is wanted, in rising order."),
+        Misconception("company by falling mean",
+            _company(lambda tied, best, means: sorted(tied, key=lambda k: -means[k])),
+            "Your list holds the right candidates, ordered by their means. In which order are they wanted?"),
+        Misconception("the best first",
+            _company(lambda tied, best, means: [best, *(k for k in tied if k != best)]),
+            "Your list holds the right candidates, with the best in front. In which order are they wanted?"),
+        Misconception("the best last",
+            _company(lambda tied, best, means: [*(k for k in tied if k != best), best]),
+            "Your list holds the right candidates, with the best at the end. In which order are they wanted?"),
         Misconception("the best left out of its own company", _choose(tie=lambda k, best: k != best),
             "Your list of candidates that are not told apart from the best lacks one that surely is not."),
         Misconception("candidates counted from one",
@@ -353,6 +475,10 @@ def _first_come(values):  # ranks by two argsorts: equal values in order of plac
 
 def _lowest_ranks(values):
     return [float(sum(v < value for v in values)) for value in values]
+
+
+def _highest_ranks(values):
+    return [float(sum(v <= value for v in values)) for value in values]
 
 
 def _dense_ranks(values):
@@ -435,6 +561,10 @@ RANKS = Exercise(
             lambda small, large: _pearson(_lowest_ranks(small), _lowest_ranks(large)),
             "On the case above two networks are equal and share a rank, which is right. Which of the ranks that they "
             "take up together do you give them?"),
+        Misconception("ties share the highest rank",
+            lambda small, large: _pearson(_highest_ranks(small), _highest_ranks(large)),
+            "On the case above equal networks share a rank, which is right, and it is the highest of those that they "
+            "take up together. Which one stands for all of them?"),
         Misconception("no rank left out after a tie",
             lambda small, large: _pearson(_dense_ranks(small), _dense_ranks(large)),
             "On the case above two networks are equal, and yours take up one rank together. How many ranks are there "
@@ -509,6 +639,31 @@ def _interval(correlation=rank_correlation,
     return answer
 
 
+def _interval_by_percentile(small, large, draws):
+    import numpy as np
+
+    again = [rank_correlation(_means(small, seeds), _means(large, seeds)) for seeds in draws]
+    return rank_correlation(_means(small), _means(large)), *np.percentile(again, [2.5, 97.5]).tolist()
+
+
+def _interval_by_places(high_place):
+    """rank_interval with the high end at another place of the sorted list."""
+
+    def answer(small, large, draws):
+        again = sorted(rank_correlation(_means(small, seeds), _means(large, seeds)) for seeds in draws)
+        low = int(0.025 * len(again))
+        return rank_correlation(_means(small), _means(large)), again[low], again[high_place(low, len(again))]
+
+    return answer
+
+
+def _interval_over_all_pairs(small, large, draws):  # each draw at one budget with each at the other
+    one, two = ([_ranks(_means(scores, seeds)) for seeds in draws] for scores in (small, large))
+    again = sorted(_pearson(x, y) for x in one for y in two)
+    out = len(again) // 40
+    return rank_correlation(_means(small), _means(large)), again[out], again[-1 - out]
+
+
 def _interval_by_hand(small, large, draws):
     again = []
     for seeds in draws:
@@ -549,20 +704,47 @@ FIXED_INTERVAL = (
 )
 
 
+def _random_scores(draw, candidates, seeds):
+    truths = [draw.uniform(65, 69) for _ in range(candidates)]
+    return [[[round(draw.gauss(t + up, 0.8), 2) for _ in range(seeds)] for t in truths] for up in (0, 4)]
+
+
+def _with_lone_ends(draw, count) -> tuple:
+    """A small case of `count` draws whose lowest and highest correlation come from one draw each."""
+    every = [list(d) for d in product(range(3), repeat=3) if len(set(d)) > 1]
+    while True:
+        small, large = _random_scores(draw, 4, 3)
+        if not _distinct(small, large, every):
+            continue
+        of = {tuple(d): round(rank_correlation(_means(small, d), _means(large, d)), 9) for d in every}
+        low, high = ([d for d in every if of[tuple(d)] == end] for end in (min(of.values()), max(of.values())))
+        between = [d for d in every if d not in low and d not in high]
+        if len({of[tuple(d)] for d in between}) > 1:
+            draws = [draw.choice(low), draw.choice(high), *(draw.choice(between) for _ in range(count - 2))]
+            draw.shuffle(draws)
+            whole, first, last = rank_interval(small, large, draws)
+            if first < last and draws[0] not in low and draws[-1] not in high:
+                return small, large, draws
+
+
 @cache
 def _interval_rows(seed: int) -> list[tuple]:
     draw = random.Random(f"07.interval {seed}")
-    rows = [FIXED_INTERVAL]
-    sizes = [(5, 4, 40), (6, 3, 40), (7, 5, 80)]  # few seeds give few different draws: the ends would coincide
-    while len(rows) <= len(sizes):
-        candidates, seeds, count = sizes[len(rows) - 1]
-        truths = [draw.uniform(65, 69) for _ in range(candidates)]
-        small = [[round(draw.gauss(t, 0.8), 2) for _ in range(seeds)] for t in truths]
-        large = [[round(draw.gauss(t + 4, 0.8), 2) for _ in range(seeds)] for t in truths]
-        draws = [[draw.randrange(seeds) for _ in range(seeds)] for _ in range(count)]
+    # 2.5 % of 30 and of 60 draws are 0.75 and 1.5: to round is not to round down. Of 40 it is one exactly.
+    rows = [FIXED_INTERVAL, _with_lone_ends(draw, 30), _with_lone_ends(draw, 40)]
+    sizes = [(5, 4, 40), (6, 4, 60)]  # few seeds give few different draws: the ends would coincide
+    while len(rows) < 3 + len(sizes):
+        candidates, seeds, count = sizes[len(rows) - 3]
+        small, large = _random_scores(draw, candidates, seeds)
+        draws = []
+        while len(draws) < count:
+            drawn = [draw.randrange(seeds) for _ in range(seeds)]
+            if len(set(drawn)) > 1:  # one seed alone would leave nothing to correlate to whoever draws candidates
+                draws.append(drawn)
         if _distinct(small, large, draws):
             whole, low, high = rank_interval(small, large, draws)
             others = [_interval(cut=cut)(small, large, draws) for cut in (lambda n: 0, lambda n: n // 20)]
+            others += [_interval(cut=lambda n: round(0.025 * n))(small, large, draws)] if count == 60 else []
             if low < whole < high and (whole, low, high) not in others:
                 rows.append((small, large, draws))
     return rows
@@ -583,6 +765,17 @@ INTERVAL = Exercise(
             "What should be left out at either end?"),
         Misconception("five percent at either end", _interval(cut=lambda n: n // 20),
             "You leave out too many at either end. If 95 % are to stay: how many go, and on how many sides?"),
+        Misconception("rounded to the nearest", _interval(cut=lambda n: round(0.025 * n)),
+            "What is left out should be a whole number, and you round to the nearest. Which way does the task round?"),
+        Misconception("by numpy's percentile", _interval_by_percentile,
+            "Your ends lie between two of the sorted correlations: `np.percentile` goes from one to the next in "
+            "proportion. That is a good interval, and another one. Here each end is one of the correlations."),
+        Misconception("the high end one place too high", _interval_by_places(lambda low, n: min(int(0.975 * n), n - 1)),
+            "Your high end stands one place too high on the case above. Places are counted from 0: how many "
+            "correlations lie below your low end, and how many above your high end?"),
+        Misconception("the high end counted from the back", _interval_by_places(lambda low, n: -low),
+            "You count the high end from the back of the list. Which place does Python take the last one to be at, "
+            "and which one do you get when nothing is left out?"),
         Misconception("the draws unsorted", _interval(order=list),
             "You take the first and the last of the draws as they come. In which order should they stand?"),
         Misconception("the middle of the draws", _interval(middle=lambda whole, again: statistics.median(again)),
@@ -599,6 +792,11 @@ INTERVAL = Exercise(
         Misconception("draws at the large budget alone",
             _interval(drawn=lambda small, large, seeds: (_means(small), _means(large, seeds))),
             "You draw seeds at one budget, and keep all of them at the other. Which of the two has noise?"),
+        Misconception("candidates drawn in place of seeds",
+            _interval(drawn=lambda small, large, seeds: ([_means(small)[k] for k in seeds],
+                                                         [_means(large)[k] for k in seeds])),
+            "Your draws pick candidates. The numbers in a draw stand for seeds, and every candidate takes part in "
+            "every draw."),
         Misconception("each seed once",
             _interval(drawn=lambda small, large, seeds: (_means(small, [*set(seeds)]), _means(large, [*set(seeds)]))),
             "A draw may hold a seed twice, and in your means it counts once. That is what drawing with replacement is "
@@ -615,6 +813,14 @@ INTERVAL = Exercise(
         Misconception("low and high around zero",
             _interval(report=lambda middle, low, high: (middle, low - middle, high - middle)),
             "Your low and high are distances from the estimate. The ends themselves are wanted."),
+        Misconception("different draws at the two budgets", _interval_over_all_pairs,
+            "You pair draws at one budget with other draws at the other. The task takes each draw once, and uses it at "
+            "both."),
+        Misconception("different draws at the two budgets",
+            lambda small, large, draws: _interval(drawn=lambda small, large, pair: (
+                _means(small, pair[0]), _means(large, pair[1])))(small, large, [*zip(draws, draws[::-1], strict=True)]),
+            "You pair draws at one budget with other draws at the other. The task takes each draw once, and uses it at "
+            "both."),
         Misconception("the ends exchanged", _interval(report=lambda middle, low, high: (middle, high, low)),
             "Your low end is above your high end."),
     ),
@@ -743,6 +949,8 @@ HALVING = Exercise(
             "When the networks can't be parted evenly, you sometimes drop one more. Which way is the rounding?"),
         Misconception("one part dropped, the rest kept", _halving(keep=lambda n, part: n - n // part),
             "Of three parts you drop one. How many should stay?"),
+        Misconception("one part dropped, rounded up", _halving(keep=lambda n, part: n - math.ceil(n / part)),
+            "At each rung you drop one part, rounded up, and keep the rest. The task names the part that is kept."),
         Misconception("always half", _halving(keep=lambda n, part: -(-n // 2)),
             "You keep half at every rung, whatever part is asked for."),
         Misconception("the worst kept", _halving(down=False),

@@ -66,9 +66,9 @@ check("07.1", feasible_triples)
 # 2. and 3. the ends of the 95 % interval of its mean;
 # 4. the list of all candidates, the best included, for which the 95 % interval of the difference to the best holds 0, in rising order.
 #
-# Use the **pooled** spread of all candidates, as in the lesson, throughout. An interval reaches `t` standard errors to either side. `t` is Student's factor for
+# No two candidates share the highest mean. Use the **pooled** spread of all candidates, as in the lesson, throughout. An interval reaches `t` standard errors to either side. `t` is Student's factor for
 # the pooled degrees of freedom (the number of scores minus the number of candidates); it comes with the case. Candidates may
-# have different numbers of seeds.
+# have different numbers of seeds. Don't round; the example below is shortened for print.
 #
 # `choose([[70.0, 70.4, 70.8], [69.1, 68.7, 69.2], [70.6, 70.0, 69.9]], 2.447)` is `(0, 69.90, 70.90, [0, 2])`.
 
@@ -129,6 +129,7 @@ check("07.3", rank_correlation)
 # For the interval, seeds are drawn with replacement. So that everybody gets the same, the draws are given: each is a list of seeds, such as
 # `[0, 0, 2]`. For each draw, take every candidate's mean over the drawn seeds (a seed that was drawn twice counts twice), at *both* budgets, and correlate.
 # Sort what you get, leave out the lowest and the highest 2.5 % (a whole number, rounded down), and return the ends of what is left.
+# (The lesson's `np.percentile` goes on from there to a point between two of them. Here an end is one of the correlations.)
 # You may call your `rank_correlation`.
 #
 # Three candidates, and so few draws that nothing is left out: `rank_interval([[66.1, 66.9], [68.3, 67.4], [67.0, 67.8]], [[70.2, 71.1], [72.0, 71.3], [72.5, 70.6]], [[0, 0], [0, 1], [1, 1]])`
@@ -161,6 +162,7 @@ check("07.4", rank_interval)
 #
 # Run a search by successive halving on recorded learning curves. All candidates train up to the first rung (an epoch); there they are compared by
 # their top-1 *at that epoch*, and the better ones go on, from where they stopped, to the next rung. One part in `part` is kept, rounded up. At the last rung the best one wins.
+# No two candidates are equal at a rung.
 # Return the winner, how many candidates trained up to each rung, and the epochs trained in total.
 #
 # Three candidates, rungs after epochs 1 and 2, half of them kept: `successive_halving([[50.0, 60.0], [52.0, 59.0], [48.0, 63.0]], [1, 2], 2)`
