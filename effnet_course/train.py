@@ -3,9 +3,11 @@
 Images come as `data.Images`: uint8 pixels (N, H, W, 3) and labels (N,), in memory or memory-mapped, so that a batch is
 one indexing operation and augmentation works on whole batches; no worker processes are needed to feed a small network.
 
-Every random choice of an epoch (order, flips, shifts) is drawn at its start from the recipe's seed and the epoch's
-number. So a run can be stopped anywhere and go on exactly, and several processes under `torchrun` together see the
-batches that one process would see.
+What a recipe is made of stands in `recipe`; here it is carried out.
+
+Every random choice of an epoch (order, flips, shifts, mixing) is drawn at its start from the recipe's seed and the
+epoch's number. So a run can be stopped anywhere and go on exactly, and several processes under `torchrun` together see
+the batches that one process would see (mixup and cutmix pair images within each one's share).
 
 Used from lesson 00 on; taken apart in lesson 08.
 """
@@ -22,43 +24,9 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
+from effnet_course.recipe import Recipe, TrainingError, averaged, make_optimizer, mix, plan_mixing
+
 CHECKPOINT_SECONDS = 60
-
-
-class TrainingError(Exception):
-    """Training cannot go on; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train. The defaults suit `arch.NANO` on CIFAR-10 from scratch."""
-
-    epochs: int = 10
-    batch: int = 128  #: images a step, over all processes together
-    optimizer: str = "sgd"  #: "sgd" (Nesterov momentum 0.9) or "adamw"
-    rate: float = 0.2  #: highest learning rate
-    weight_decay: float = 5e-4  #: not applied to biases and normalisation
-    warmup: float = 0.1  #: share of all steps in which the rate rises; afterwards it falls to 0 along half a cosine
-    label_smoothing: float = 0.1
-    flip: bool = True  #: mirror half of the images
-    shift: int = 2  #: move images by up to so many pixels each way, edges repeated
-    precision: str = "float32"  #: "bfloat16": mixed precision, for GPUs
-    seed: int = 0
-
-    def __post_init__(self):
-        if self.optimizer not in ("sgd", "adamw"):
-            raise TrainingError(f"optimizer is {self.optimizer!r}; it is 'sgd' or 'adamw'.")
-        if self.precision not in ("float32", "bfloat16"):
-            raise TrainingError(f"precision is {self.precision!r}; it is 'float32' or 'bfloat16'.")
-        if self.epochs < 1 or self.batch < 1 or self.rate <= 0 or not 0 <= self.warmup < 1:
-            raise TrainingError("A recipe needs epochs and batch of 1 or more, a rate above 0 and a warmup in [0, 1).")
-
-    def rate_at(self, step: int, steps: int) -> float:
-        """Learning rate of a step, counted from 0, in a run of `steps`."""
-        rise = self.warmup * steps
-        if step < rise:
-            return self.rate * (step + 1) / (rise + 1)
-        return self.rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / (steps - rise)))
 
 
 @dataclass(frozen=True)
@@ -149,7 +117,8 @@ def fit(
     device=None,
     progress=True,
 ) -> History:
-    """Train a network and measure it on `validation` after every epoch.
+    """Train a network and measure it on `validation` after every epoch. With `recipe.average` it is the moving average
+    of the weights that is measured, and in the end the network holds it.
 
     With `checkpoint` (a file's path) the state is kept there every minute and after every epoch, and a second call with
     the same arguments goes on where the first was stopped, to the same result; a finished run returns at once. Under
@@ -166,10 +135,11 @@ def fit(
     if world > 1 and device.type == "cuda":
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     torch.manual_seed(recipe.seed)
-    optimizer = _optimizer(model, recipe)
+    optimizer = make_optimizer(model, recipe)
+    average = averaged(model, recipe.average) if recipe.average else None
     history, first_epoch, first_step = History(device=_describe(device)), 0, 0
     if checkpoint and Path(checkpoint).exists():
-        history, first_epoch, first_step, partial = _resume(Path(checkpoint), model, optimizer, train, recipe)
+        history, first_epoch, first_step, partial = _resume(Path(checkpoint), model, average, optimizer, recipe)
     else:
         partial = [0.0, 0.0]  # loss summed over steps, seconds
     wrapped = DistributedDataParallel(model) if world > 1 else model
@@ -180,10 +150,11 @@ def fit(
 
     def save(epoch, step):
         if checkpoint and rank == 0:
-            _save(Path(checkpoint), model, optimizer, recipe, history, epoch, step, partial)
+            _save(Path(checkpoint), model, average, optimizer, recipe, history, epoch, step, partial)
 
     for epoch in range(first_epoch, recipe.epochs):
         order, flips, shifts = _plan(len(train), recipe, epoch)
+        mixing = plan_mixing(recipe, epoch, steps)
         if first_step == 0:
             torch.manual_seed(recipe.seed * 100_003 + epoch * 1_009 + rank)  # dropout and stochastic depth
         model.train()
@@ -198,13 +169,21 @@ def fit(
             pixels = augment(torch.from_numpy(train.pixels[index]), flips[mine], shifts[mine])
             labels = torch.from_numpy(train.labels[index]).to(device)
             try:
+                images, share = to_input(pixels.to(device)), 1.0
+                if mixing:
+                    images, share = mix(images, *mixing[step])
                 with mixed:
-                    loss = criterion(wrapped(to_input(pixels.to(device))), labels)
+                    logits = wrapped(images)
+                    loss = criterion(logits, labels)
+                    if share < 1:
+                        loss = share * loss + (1 - share) * criterion(logits, labels.flip(0))
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
             except RuntimeError as error:
                 raise _explained(error, recipe, train) from error
             optimizer.step()
+            if average:
+                average.update_parameters(model)
             value = loss.item()
             if not math.isfinite(value):
                 raise TrainingError(
@@ -218,7 +197,7 @@ def fit(
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
                 save(epoch, step + 1)
                 saved = time.monotonic()
-        score = evaluate(model, validation)
+        score = evaluate(average.module if average else model, validation)
         mean_loss, seconds = _summed(device, partial[0] / steps / world, partial[1] / world)
         history.loss.append(mean_loss)
         history.seconds.append(seconds)
@@ -228,6 +207,8 @@ def fit(
         partial, first_step = [0.0, 0.0], 0
         save(epoch + 1, 0)
     bar.close()
+    if average:
+        model.load_state_dict(average.module.state_dict())
     return history
 
 
@@ -256,21 +237,13 @@ def _check(model, train, recipe, world) -> int:
     return len(train) // recipe.batch
 
 
-def _optimizer(model, recipe: Recipe) -> torch.optim.Optimizer:
-    weights = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": weights, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=recipe.rate)
-    return torch.optim.SGD(groups, lr=recipe.rate, momentum=0.9, nesterov=True)
-
-
-def _save(path: Path, model, optimizer, recipe, history, epoch, step, partial) -> None:
+def _save(path: Path, model, average, optimizer, recipe, history, epoch, step, partial) -> None:
     """Write to a temporary name, then rename: at any moment the file holds one whole checkpoint."""
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {
         "run": _identity(model, recipe), "model": model.state_dict(), "optimizer": optimizer.state_dict(),
-        "history": asdict(history), "epoch": epoch, "step": step, "partial": partial, "random": torch.get_rng_state(),
+        "average": average and average.state_dict(), "history": asdict(history), "epoch": epoch, "step": step,
+        "partial": partial, "random": torch.get_rng_state(),
     }  # fmt: skip
     unfinished = path.with_name(path.name + f".{os.getpid()}.part")
     try:
@@ -287,7 +260,7 @@ def _save(path: Path, model, optimizer, recipe, history, epoch, step, partial) -
         ) from error
 
 
-def _resume(path: Path, model, optimizer, train, recipe):
+def _resume(path: Path, model, average, optimizer, recipe):
     try:
         state = torch.load(path, weights_only=True, map_location=next(model.parameters()).device)
     except Exception as error:
@@ -296,6 +269,8 @@ def _resume(path: Path, model, optimizer, train, recipe):
         raise TrainingError(f"The checkpoint {path} is of another network or recipe. Give this run another file.")
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
+    if average:
+        average.load_state_dict(state["average"])
     torch.set_rng_state(state["random"].cpu())
     history = History(**state["history"])
     history.resumed += 1

@@ -23,7 +23,8 @@ MAY = {
     "containers": "download",
     "images": "download home",
     "data": "shapes containers download images home",
-    "train": "data images home",
+    "recipe": "",
+    "train": "recipe",
     "atlas": "arch cost model data images train home",
     "search": "arch cost",
     "runner": "arch cost data train atlas home",
@@ -42,7 +43,7 @@ LATE = {("checking", "exercises")}
 TAUGHT = "arch cost model data train atlas search"  # what a sheet of exercises may import besides
 STANDARD_LIBRARY_ONLY = ("__init__", "home", "arch", "cost", "svg")
 HEAVY = {"torch", "torchvision", "matplotlib", "fvcore"}
-HEAVY_AT_TOP = {"model": {"torch"}, "train": {"torch"}, "figures": {"matplotlib"}}
+HEAVY_AT_TOP = {"model": {"torch"}, "recipe": {"torch"}, "train": {"torch"}, "figures": {"matplotlib"}}
 WIDGETS = ("explorers", "asking")
 
 

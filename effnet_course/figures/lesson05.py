@@ -91,8 +91,8 @@ def against_macs(rows: list, lines: list = (), label: str = "validation top-1, %
         colour, shape = LOOKS[family]
         ends = [[0], [0]] if np.isnan(low) else [[mean - low], [high - mean]]
         beside = {"depth": 0.97, "resolution": 1.03}.get(family, 1)
-        axis.errorbar([beside * macs / 1e6], [mean], ends, color=colour, marker=shape, markersize=7, capsize=3, linestyle="",
-                      label=None if family in shown else family)  # fmt: skip
+        axis.errorbar([beside * macs / 1e6], [mean], ends, color=colour, marker=shape, markersize=7, capsize=3,
+                      linestyle="", label=None if family in shown else family)  # fmt: skip
         shown.add(family)
     for family, macs, fitted, low, high, beyond in lines:
         macs, colour = np.array(macs), LOOKS[family][0]
