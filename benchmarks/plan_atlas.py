@@ -67,12 +67,11 @@ def line(budget: float, family: str, network: Architecture, phi: float | None = 
     return f'  {{ family = "{family}", budget = {budget:g}, {scale}, macs = {macs(network):_}{end} }},'
 
 
-def write(study: str, why: str, images: int, seeds: int, recipe: str, lines: list[str], test: bool) -> None:
+def write(study: str, why: str, images: int | None, seeds: int, recipe: str, lines: list[str], test: bool) -> None:
     text = f"""# {why} Written by benchmarks/plan_atlas.py; see docs/atlas.md.
 
 study = "{study}"
-dataset = "cifar10"
-images = {images}
+dataset = "cifar10"{f"{chr(10)}images = {images}" if images else ""}
 seeds = {list(range(seeds))}
 base = "nano"
 test = {str(test).lower()}
@@ -88,9 +87,13 @@ networks = [
 
 if __name__ == "__main__":
     print(f"{'budget':<7}{'family':<12}{'blocks':>6}{'width':>8}{'pixels':>7}{'MACs':>13}")
-    base, doubled = line(1, "base", NANO), [*families(2), *mixtures(2)]
+    base, four = line(1, "base", NANO), families(2)
+    doubled = [*four, *mixtures(2)]
     every = [base, *doubled, *families(0.5), *families(4), *families(8)]
     write("cifar10-short", "Does compound scaling pay, at equal MACs?", 16000, 3, SHORT, every, test=True)
     sprint = SHORT.replace("epochs = 4", "epochs = 2")
     why = "Is a very short run a guide to a longer one?"
     write("cifar10-sprint", why, 6400, 5, sprint, [base, *doubled], test=False)
+    longer = SHORT.replace("epochs = 4", "epochs = 10")
+    why = "Does the order of the short runs hold when networks train seven times as long?"
+    write("cifar10-long", why, None, 3, longer, [base, *four], test=True)
