@@ -173,3 +173,25 @@ def test_the_figures_say_what_they_draw():
     assert "4% of the pixels have any influence, 90 % 1 px" in figures.fields([("a", influence, {"90 %": 1})]).text
     panel = ("moon", ["d = 1"], ["12 px"], [[48.0]], [[2.0]])
     assert "moon, d = 1, 12 px: 48 plus or minus 2" in figures.mismatch([panel]).text
+
+
+def short_runs(split="validation"):
+    """The shipped points of the short study at 2x and of its base."""
+    rows = [run for run in atlas.runs() if run.study == "cifar10-short" and run.budget in (1, 2)]
+    return {(point.family, point.depth, point.width): point for point in atlas.summary(rows, split)}
+
+
+def test_what_the_lessons_say_of_the_shipped_runs_at_twice_the_cost_is_so():
+    points = short_runs()
+    mean = {family: point.mean for (family, *_), point in points.items() if family != "grid"}
+    assert all(len(point.values) == 3 for point in points.values()) and len(points) == 10
+    assert mean["depth"] < mean["base"], "lesson 05: depth alone ends below the base"
+    doubled = sorted((p for p in points.values() if p.budget == 2), key=lambda p: -p.mean)
+    assert (doubled[0].family, doubled[-1].family) == ("resolution", "depth"), "lesson 07: who leads, who comes last"
+    assert max(p.mean for p in doubled if p.depth > 1) < min(p.mean for p in doubled if p.depth == 1), "lesson 07"
+    place = [p.family for p in doubled].index("compound")
+    assert place >= 5, "lesson 07: the paper's triple is in the lower half"
+    test = {p.family: p.values for p in short_runs("test").values() if p.family in ("resolution", "compound")}
+    pooled = atlas.spread(p.values for p in short_runs("test").values() if p.budget == 2)
+    lead, low, _ = atlas.difference(test["resolution"], test["compound"], pooled)
+    assert low > 2 and lead > 3, "lesson 06: several points, far beyond the noise"

@@ -477,7 +477,7 @@ unaided.reveal(answer, f"With SE minus without, seed 0: {points:+.2f} points, {i
 #
 # (The two lines for seed 0 may differ by a few hundredths: the networks ship with their weights in half precision, and an image or two fall the other way.)
 #
-# Compare this with the freezing. Freezing costs 1.2 points (0.6 to 1.8). Training with gates gains 0.4 points (-0.5 to 1.3, seed 0, over images). These intervals overlap, so the runs do
+# Freezing costs 1.2 points (0.6 to 1.8). Training with gates gains 0.4 points (-0.5 to 1.3, seed 0, over images). These intervals overlap, so the runs do
 # not show that the two differ. But they answer two questions. A network that was frozen after its training has no chance to make up for it; a network trained without gates could learn to do without. So don't take the one
 # for the other: if you want to know what training with gates gains, train without.
 
