@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from effnet_course.home import home
+from effnet_course.recipe import Recipe
 
 RECORDS = Path(__file__).with_name("records")
 NATIVE_PIXELS = {"CIFAR-10": 32}  #: beyond these, images are upsampled
@@ -90,6 +91,7 @@ def read(*paths: Path) -> list[Run]:
 
 def _row(line: str) -> Run:
     values = json.loads(line)
+    values["recipe"] = asdict(Recipe()) | values["recipe"]  # what a recipe had no word for yet, it did not do
     given = {f.name: values[f.name] for f in fields(Run) if f.name in values}
     return Run(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 

@@ -183,7 +183,6 @@ def _atlas_run(options: argparse.Namespace) -> int:
     again = "Every finished run is kept; call the same command again to go on."
     try:
         jobs = runner.read_plan(options.plan)
-        runner.check_recipes(jobs)
         with pool as executor:
             outcome = runner.run(jobs, options.rows or runner.rows_file(jobs), executor, threads=threads)
     except KeyboardInterrupt:

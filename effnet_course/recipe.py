@@ -1,15 +1,11 @@
-"""The parts of a recipe: rate, optimiser, mixed images, averaged weights. `train` puts them together.
+"""What a recipe is: how a network is trained, as plain data. Standard library only.
 
-Each part is a few lines, and is taken apart and measured in lesson 08.
+`ingredients` has what computes (optimiser, mixed images, averaged weights), `train` carries it all out. Each part is
+taken apart and measured in lesson 08.
 """
 
 import math
 from dataclasses import dataclass
-
-import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 OPTIMIZERS = ("sgd", "adamw", "rmsprop", "torch-rmsprop")
 SCHEDULES = ("cosine", "staircase", "constant")
@@ -63,90 +59,3 @@ class Recipe:
         if self.schedule == "constant":
             return self.rate
         return self.rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / (steps - rise)))
-
-
-def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimiser. Weight decay is kept from biases and normalisation (parameters of one dimension)."""
-    weights = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": weights, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=recipe.rate)
-    if recipe.optimizer == "rmsprop":
-        return RMSProp(groups, lr=recipe.rate)
-    if recipe.optimizer == "torch-rmsprop":
-        return torch.optim.RMSprop(groups, lr=recipe.rate, alpha=0.9, momentum=0.9, eps=1e-3)
-    return torch.optim.SGD(groups, lr=recipe.rate, momentum=0.9, nesterov=True)
-
-
-class RMSProp(torch.optim.Optimizer):
-    """RMSProp as EfficientNet was trained with it: TensorFlow's, which `torch.optim.RMSprop` is not.
-
-    The mean of squared gradients starts at 1 and not at 0, and eps is added under the root and not beside it. So the
-    first steps are small: for a gradient of 0.01 the very first is 0.0105 times the rate, and 2.4 times with torch's.
-    """
-
-    def __init__(self, params, lr: float, decay: float = 0.9, momentum: float = 0.9, eps: float = 1e-3):
-        super().__init__(params, {"lr": lr, "decay": decay, "momentum": momentum, "eps": eps, "weight_decay": 0.0})
-
-    @torch.no_grad()
-    def step(self, closure=None):
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                state = self.state[p]
-                if not state:
-                    state["square"], state["velocity"] = torch.ones_like(p), torch.zeros_like(p)
-                slope = p.grad + group["weight_decay"] * p
-                state["square"].mul_(group["decay"]).addcmul_(slope, slope, value=1 - group["decay"])
-                step = group["lr"] * slope / (state["square"] + group["eps"]).sqrt()
-                p.sub_(state["velocity"].mul_(group["momentum"]).add_(step))
-
-
-def plan_mixing(recipe: Recipe, epoch: int, steps: int) -> list[tuple[float, tuple | None]] | None:
-    """For each step of an epoch (share of the own image, where the other's box has its middle); None: no mixing."""
-    if not recipe.mixup and not recipe.cutmix:
-        return None
-    draw = np.random.default_rng((recipe.seed, epoch, 8))
-    both = recipe.mixup > 0 and recipe.cutmix > 0
-    cut = draw.random(steps) < 0.5 if both else np.full(steps, recipe.cutmix > 0)
-    shares = [float(draw.beta(c, c)) for c in np.where(cut, recipe.cutmix, recipe.mixup)]
-    middles = draw.random((steps, 2))
-    return [(share, tuple(m) if c else None) for share, c, m in zip(shares, cut, middles, strict=True)]
-
-
-def mix(images: Tensor, share: float, middle: tuple | None) -> tuple[Tensor, float]:
-    """Mix each image of a batch (N, C, H, W) with another, the batch read backwards. Returns (images, own share).
-
-    Without `middle`, mixup: share times the own, the rest the other's (Zhang et al. 2018). With it, cutmix: a box of
-    1 - share of the image is the other's (Yun et al. 2019); `middle` (row, column) is given as a part of the image, and
-    the share that comes back counts pixels, since the box may reach over the edge.
-    """
-    other = images.flip(0)
-    if middle is None:
-        return share * images + (1 - share) * other, share
-    height, width = images.shape[2:]
-    half = math.sqrt(1 - share) / 2
-    top, bottom = (round(min(max(middle[0] + side * half, 0), 1) * height) for side in (-1, 1))
-    left, right = (round(min(max(middle[1] + side * half, 0), 1) * width) for side in (-1, 1))
-    mixed = images.clone()
-    mixed[:, :, top:bottom, left:right] = other[:, :, top:bottom, left:right]
-    return mixed, 1 - (bottom - top) * (right - left) / (height * width)
-
-
-def averaged(model: nn.Module, decay: float) -> AveragedModel:
-    """A moving average of a network's weights and running statistics; call `update_parameters(model)` after each step.
-
-    While few steps are made the decay is smaller, (1 + n) / (10 + n), so that the random start is soon forgotten.
-    """
-
-    def update(mine, theirs, count):
-        keep = min(decay, (1 + float(count)) / (10 + float(count)))
-        for average, now in zip(mine, theirs, strict=True):
-            if average.is_floating_point():
-                average.lerp_(now.to(average.dtype), 1 - keep)
-            else:
-                average.copy_(now)
-
-    return AveragedModel(model, multi_avg_fn=update, use_buffers=True)

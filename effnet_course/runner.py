@@ -35,6 +35,7 @@ from effnet_course.arch import NANO, VARIANTS, Architecture
 from effnet_course.atlas import Run, append, measure, own_folder, read
 from effnet_course.cost import network_cost
 from effnet_course.data import DataError
+from effnet_course.recipe import Recipe, TrainingError
 
 BASES = {"nano": NANO, **VARIANTS}
 DATASETS = {"cifar10": "CIFAR-10", "imagenette": "Imagenette", "shapes": "Shapes"}
@@ -103,8 +104,8 @@ def read_plan(path: str | Path) -> list[Job]:
 
     `path` is a file's, or the name of a plan that ships with the course.
 
-    Raises PlanError for a file that cannot be read, an unknown name, a network given twice, and one whose MACs are not
-    those that the plan states.
+    Raises PlanError for a file that cannot be read, an unknown name, a recipe that `Recipe` refuses, a network given
+    twice, and one whose MACs are not those that the plan states.
     """
     path = Path(path)
     shipped = PLANS / f"{path}.toml"
@@ -132,6 +133,11 @@ def _jobs(plan: dict) -> list[Job]:
     _one_of(dataset, DATASETS, "dataset")
     _one_of(base, BASES, "base")
     networks = [_network(plan, number, entry) for number, entry in enumerate(plan["networks"], 1)]
+    for entry in networks:
+        try:
+            Recipe(**plan.get("recipe", {}) | entry.get("recipe", {}))
+        except (TypeError, TrainingError) as error:
+            raise PlanError(f"its recipe won't do: {error}") from error
     budgets = list(dict.fromkeys(entry["budget"] for entry in networks))
     jobs = [
         Job(
@@ -174,17 +180,6 @@ def _one_of(name: Any, names: Iterable[str], what: str) -> None:
         raise PlanError(f"{what} is {name!r}; there are {', '.join(names)}.")
 
 
-def check_recipes(jobs: list[Job]) -> None:
-    """Raise PlanError if a recipe is none that `train.Recipe` takes."""
-    from effnet_course.train import Recipe, TrainingError
-
-    try:
-        for job in jobs:
-            Recipe(**job.recipe)
-    except (TypeError, TrainingError) as error:
-        raise PlanError(f"The recipe of {job} won't do: {error}") from error
-
-
 def table(jobs: list[Job], rows: Path | None = None) -> str:
     """A plan in words: a line for each network, with how many of its runs are made."""
     todo = missing(jobs, Path(rows or rows_file(jobs)))
@@ -215,17 +210,14 @@ def train_job(job: Job, checkpoint: str, threads: int = 1, progress: bool = Fals
     """Train one network, in whatever process this is. A run that another process has in hand is waited for."""
     import torch
 
-    from effnet_course.train import Recipe
-
     torch.set_num_threads(threads)
     Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)
     with FileLock(checkpoint + ".lock"):
         train = _pictures(job.dataset, "train", job.resolution, job.images)
         held_out = _pictures(job.dataset, "validation", job.resolution)
         test = _pictures(job.dataset, "test", job.resolution) if job.test else None
-        recipe = Recipe(**job.recipe)
         return measure(
-            job.architecture, recipe, train, held_out, test, checkpoint=checkpoint, progress=progress,
+            job.architecture, Recipe(**job.recipe), train, held_out, test, checkpoint=checkpoint, progress=progress,
             family=job.family, study=job.study, budget=job.budget, phi=job.phi,
         )[0]  # fmt: skip
 

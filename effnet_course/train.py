@@ -3,7 +3,7 @@
 Images come as `data.Images`: uint8 pixels (N, H, W, 3) and labels (N,), in memory or memory-mapped, so that a batch is
 one indexing operation and augmentation works on whole batches; no worker processes are needed to feed a small network.
 
-What a recipe is made of stands in `recipe`; here it is carried out.
+What a recipe is stands in `recipe`, what it is made of in `ingredients`; here it is carried out.
 
 Every random choice of an epoch (order, flips, shifts, mixing) is drawn at its start from the recipe's seed and the
 epoch's number. So a run can be stopped anywhere and go on exactly, and several processes under `torchrun` together see
@@ -24,7 +24,8 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from effnet_course.recipe import Recipe, TrainingError, averaged, make_optimizer, mix, plan_mixing
+from effnet_course.ingredients import averaged, make_optimizer, mix, plan_mixing
+from effnet_course.recipe import Recipe, TrainingError
 
 CHECKPOINT_SECONDS = 60
 

@@ -7,6 +7,7 @@ import hashlib
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from effnet_course import runner
 from effnet_course.atlas import Run
 from effnet_course.cost import network_cost
+from effnet_course.recipe import Recipe
 
 SECONDS = 0.02
 
@@ -24,7 +26,7 @@ def row(job: runner.Job) -> Run:
     return Run(
         dataset="CIFAR-10", base=job.base, family=job.family, depth=round(job.depth, 4), width=round(job.width, 4),
         resolution=job.resolution, params=cost.params, macs=cost.macs, activations=cost.activations,
-        recipe={"epochs": 1} | job.recipe, seed=job.recipe["seed"], training_images=job.images or 45000, loss=(1.0,),
+        recipe=asdict(Recipe(**job.recipe)), seed=job.recipe["seed"], training_images=job.images or 45000, loss=(1.0,),
         validation=(number % 10000 / 100,), test=(), seconds=SECONDS, device="none", torch="none", code="none",
         study=job.study, budget=job.budget, phi=job.phi,
     )  # fmt: skip

@@ -24,10 +24,11 @@ MAY = {
     "images": "download home",
     "data": "shapes containers download images home",
     "recipe": "",
-    "train": "recipe",
-    "atlas": "arch cost model data images train home",
+    "ingredients": "recipe",
+    "train": "recipe ingredients",
+    "atlas": "arch cost model train recipe home",
     "search": "arch cost",
-    "runner": "arch cost data train atlas home",
+    "runner": "arch cost data recipe atlas",
     "explain": "arch model data train atlas",
     "figures": "arch cost svg",
     "explorers": "arch cost svg",
@@ -41,9 +42,9 @@ MAY = {
 # The one arrow that runs up, when a check is made: checking loads a sheet by its number.
 LATE = {("checking", "exercises")}
 TAUGHT = "arch cost model data train atlas search"  # what a sheet of exercises may import besides
-STANDARD_LIBRARY_ONLY = ("__init__", "home", "arch", "cost", "svg")
+STANDARD_LIBRARY_ONLY = ("__init__", "home", "arch", "cost", "svg", "recipe")
 HEAVY = {"torch", "torchvision", "matplotlib", "fvcore"}
-HEAVY_AT_TOP = {"model": {"torch"}, "recipe": {"torch"}, "train": {"torch"}, "figures": {"matplotlib"}}
+HEAVY_AT_TOP = {"model": {"torch"}, "ingredients": {"torch"}, "train": {"torch"}, "figures": {"matplotlib"}}
 WIDGETS = ("explorers", "asking")
 
 

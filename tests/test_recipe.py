@@ -8,7 +8,8 @@ import torch
 from test_train import RECIPE, network, pictures, quiet_fit, weights
 from torch import nn
 
-from effnet_course.recipe import Recipe, RMSProp, averaged, mix, plan_mixing
+from effnet_course.ingredients import RMSProp, averaged, mix, plan_mixing
+from effnet_course.recipe import Recipe
 from effnet_course.train import evaluate
 
 

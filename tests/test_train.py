@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from effnet_course import recipe, train
+from effnet_course import ingredients, train
 from effnet_course.arch import NANO, Stage
 from effnet_course.model import EfficientNet
 from effnet_course.train import Recipe, TrainingError, augment, evaluate, fit, to_input
@@ -113,7 +113,7 @@ def test_the_rate_rises_straight_and_falls_as_half_a_cosine():
 
 def test_weight_decay_spares_biases_and_normalisation():
     model = network()
-    groups = recipe.make_optimizer(model, RECIPE).param_groups
+    groups = ingredients.make_optimizer(model, RECIPE).param_groups
     decayed = {id(p) for group in groups if group["weight_decay"] for p in group["params"]}
     assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
     for name, parameter in model.named_parameters():
@@ -212,7 +212,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(TrainingError, match="Free some space"):
-        optimizer = recipe.make_optimizer(network(), RECIPE)
+        optimizer = ingredients.make_optimizer(network(), RECIPE)
         train._save(path, network(), None, optimizer, RECIPE, train.History(), 0, 0, [0.0, 0.0])
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
