@@ -124,7 +124,7 @@ def halving_curves(curves: dict, rungs: Sequence) -> Picture:
     at = -math.inf
     for value, name, survivor in sorted(ends):  # letters one above the other, none on another
         at = max(value, at + 0.045 * (high - low))
-        place = dict(xytext=(9, 0), textcoords="offset points", va="center")
+        place = dict(xytext=(9, 0), textcoords="offset points", va="center", annotation_clip=False)
         axis.annotate(name, (max(map(len, curves.values())), at), fontweight="bold" if survivor else "normal", **place)
     for epoch, staying in rungs:
         axis.axvline(epoch, color=GREEN, linewidth=0.8, linestyle="--")

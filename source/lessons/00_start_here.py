@@ -262,11 +262,7 @@ print(f"the same score from 100 images: plus or minus {100 * 1.96 * error_of_100
 # %%
 from effnet_course import atlas
 
-runs = [
-    run
-    for run in atlas.runs()
-    if run.base == "nano" and run.family == "base" and run.dataset == "CIFAR-10"
-]
+runs = [run for run in atlas.runs() if run.study == "nano-10-epochs" and run.base == "nano"]
 for run in runs:
     print(f"seed {run.seed}: {run.validation[-1]:.1f} % validation, {run.test[-1]:.1f} % test, "
           f"{run.seconds / 60:.0f} minutes on {run.device}")  # fmt: skip

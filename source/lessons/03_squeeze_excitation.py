@@ -444,8 +444,7 @@ import math
 
 pairs = {}
 for row in atlas.runs():
-    kind = row.dataset, row.family, row.resolution
-    if row.base in ("nano", "nano-no-se") and kind == ("CIFAR-10", "base", 16):
+    if row.study == "nano-10-epochs":
         pairs.setdefault((row.recipe["epochs"], row.seed), {})[row.base] = row.validation[-1]
 gaps = []
 for (epochs, seed), top1 in sorted(pairs.items()):

@@ -269,7 +269,8 @@ figures.search_ranking(rows)
 
 # %%
 names = {"A": "depth alone", "B": "width alone", "C": "resolution alone", "D": "1.2, 1.1, 1.15"}
-note = f"{best}, at {short[best].mean:.2f} %, among {len(tied)} not told apart."
+others = ", ".join(k for k in tied if k != best) or "none"
+note = f"{best}, at {short[best].mean:.2f} %; not told apart from it: {others}."
 winner.reveal(names.get(best, "another mixture"), note)
 figures.search_triangle(
     [shares(*triple) for triple in triples],
