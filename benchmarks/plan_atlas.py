@@ -90,8 +90,8 @@ if __name__ == "__main__":
     print(f"{'budget':<7}{'family':<12}{'blocks':>6}{'width':>8}{'pixels':>7}{'MACs':>13}")
     base, four = line(1, "base", NANO), families(2)
     doubled = [*four, *mixtures(2)]
-    larger = [entry for budget in (4, 8) for entry in (*families(budget), *mixtures(budget, [BEST_MIXTURE]))]
-    every = [base, *doubled, *families(0.5), *larger]
+    four_times, eight_times = ([*families(budget), *mixtures(budget, [BEST_MIXTURE])] for budget in (4, 8))
+    every = [base, *doubled, *four_times, *families(0.5), *eight_times]
     write("cifar10-short", "Does compound scaling pay, at equal MACs?", 16000, 3, SHORT, every, test=True)
     sprint = SHORT.replace("epochs = 4", "epochs = 2")
     why = "Is a very short run a guide to a longer one?"
