@@ -255,3 +255,19 @@ NANO = Architecture(
     channel_step=2,
     depth_rule="network",
 )
+
+#: The small network that a CPU trains fastest to a high top-1 on CIFAR-10: fused blocks (EfficientNetV2's) with e = 1,
+#: so every convolution is a full one. 35 million MACs, ten times NANO's, and yet more images a second in bfloat16 on a
+#: CPU with matrix units (benchmarks/training.py). Found in lesson 08.
+FUSED = Architecture(
+    name="fused",
+    stem=32,
+    stages=(Stage(1, 3, 2, 64, 2, "fused"), Stage(1, 3, 2, 128, 2, "fused"), Stage(1, 3, 2, 256, 1, "fused")),
+    head=256,
+    resolution=32,
+    dropout=0.0,
+    stochastic_depth=0.0,
+    stem_stride=1,
+    norm_momentum=0.1,
+    depth_rule="network",
+)

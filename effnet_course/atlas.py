@@ -15,7 +15,7 @@ import platform
 import statistics
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +39,7 @@ class Run:
     params: int
     macs: int  #: for one image
     activations: int  #: for one image
-    recipe: dict  #: the fields of `train.Recipe`
+    recipe: dict  #: the fields of `recipe.Recipe`
     seed: int
     training_images: int
     loss: tuple[float, ...]  #: mean training loss of each epoch
@@ -52,6 +52,8 @@ class Run:
     study: str = ""  #: the plan that the run belongs to
     budget: float = 1  #: MACs in units of the base's, as planned: 1, 2, 4, 8
     phi: float | None = None  #: compound coefficient, where the network was scaled by one
+    changes: dict = field(default_factory=dict)  #: fields of the base's Architecture that were given other values
+    label: str = ""  #: what sets the run apart from others of its study, in words
 
     @property
     def epochs(self) -> int:
@@ -177,12 +179,12 @@ def _student(freedom: int) -> float:
 
 def measure(
     architecture, recipe, train, validation, test=None, family="base", checkpoint=None, progress=True,
-    study="", budget=1, phi=None,
+    **notes,
 ):  # fmt: skip
     """Train one network from scratch and return (Run, model). Weights are drawn from the recipe's seed.
 
-    `test` images, where given, are read once, after the last epoch. `family`, `study`, `budget` and `phi` are noted in
-    the row (see `Run`); `checkpoint` and `progress` are `train.fit`'s.
+    `test` images, where given, are read once, after the last epoch. `checkpoint` and `progress` are `train.fit`'s.
+    `family` and `notes` (`study`, `budget`, `phi`, `changes`, `label`) are noted in the row: see `Run`.
     """
     import torch
 
@@ -202,7 +204,7 @@ def measure(
         loss=tuple(round(x, 4) for x in history.loss), validation=tuple(round(x, 2) for x in history.validation),
         test=() if test is None else (round(evaluate(model, test).top1, 2),), seconds=round(sum(history.seconds), 1),
         device=_processor() if history.device.startswith("cpu") else history.device,
-        torch=torch.__version__, code=code, study=study, budget=budget, phi=phi,
+        torch=torch.__version__, code=code, **notes,
     )  # fmt: skip
     return run, model
 

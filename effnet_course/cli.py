@@ -76,12 +76,18 @@ def _atlas_verbs(verbs) -> None:
     )
     verb.add_argument("plan", **plan)
     verb.add_argument("--rows", **rows)
-    verb.add_argument("--workers", type=int, default=1, metavar="N", help="runs at a time (default 1)")
-    verb.add_argument("--threads", type=int, metavar="N", help="threads for each (default: the cores, shared out)")
+    verb.add_argument("--workers", type=_count, default=1, metavar="N", help="runs at a time (default 1)")
+    verb.add_argument("--threads", type=_count, metavar="N", help="threads for each (default: the cores, shared out)")
     verb.set_defaults(run=_atlas_run)
 
     verb = verbs.add_parser("show", help="show what was recorded, the course's runs and your own")
     verb.set_defaults(run=_atlas_show)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or more")
+    return int(text)
 
 
 def _lab(options: argparse.Namespace) -> int:
@@ -159,11 +165,10 @@ def _atlas_plan(options: argparse.Namespace) -> int:
     from effnet_course import runner
 
     try:
-        jobs = runner.read_plan(options.plan)
-    except runner.PlanError as error:
+        print(runner.table(runner.read_plan(options.plan), options.rows))
+    except (runner.PlanError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(runner.table(jobs, options.rows))
     return 0
 
 
@@ -195,7 +200,7 @@ def _atlas_run(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"A row could not be written: {error}. {again}", file=sys.stderr)
+        print(f"A file could not be read or written: {error}. {again}", file=sys.stderr)
         return 1
     return int(bool(outcome.failed))
 

@@ -24,20 +24,20 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from effnet_course.arch import NANO, VARIANTS, Architecture
+from effnet_course.arch import FUSED, NANO, VARIANTS, Architecture, Stage
 from effnet_course.atlas import Run, append, measure, own_folder, read
 from effnet_course.cost import network_cost
 from effnet_course.data import DataError
 from effnet_course.recipe import Recipe, TrainingError
 
-BASES = {"nano": NANO, **VARIANTS}
+BASES = {"nano": NANO, "fused": FUSED, **VARIANTS}
 DATASETS = {"cifar10": "CIFAR-10", "imagenette": "Imagenette", "shapes": "Shapes"}
 PLANS = Path(__file__).with_name("plans")
 CLASSES = 10  #: each of these datasets has ten
@@ -62,12 +62,14 @@ class Job:
     width: float
     resolution: int
     phi: float | None
-    recipe: dict  #: fields of `train.Recipe`, the seed among them
+    recipe: dict  #: fields of `recipe.Recipe`, the seed among them
     test: bool  #: whether the test images are read at the end
+    changes: dict = field(default_factory=dict)  #: fields of the base's Architecture, with other values
+    label: str = ""  #: what sets this run apart, in words
 
     @property
     def architecture(self) -> Architecture:
-        base = BASES[self.base]
+        base = changed(BASES[self.base], self.changes)
         return base.scaled(self.depth, self.width, self.resolution / base.resolution)
 
     @property
@@ -81,12 +83,13 @@ class Job:
         return (
             (run.study, run.dataset, run.base, run.family) == names
             and (run.depth, run.width, run.resolution) == (round(self.depth, 4), round(self.width, 4), self.resolution)
-            and all(run.recipe.get(name) == value for name, value in self.recipe.items())
+            and all(run.recipe.get(name) == value for name, value in asdict(Recipe(**self.recipe)).items())
+            and run.changes == self.changes
             and self.images in (None, run.training_images)
         )  # fmt: skip
 
     def __str__(self) -> str:
-        scale = f"d {self.depth:.3g}, w {self.width:.3g}, {self.resolution} px"
+        scale = f"d {self.depth:.3g}, w {self.width:.3g}, {self.resolution} px" + (f"; {self.label}" if self.label else "")
         return f"{self.study}: {self.family} at {self.budget:g}x ({scale}), seed {self.recipe['seed']}"
 
 
@@ -125,7 +128,7 @@ def read_plan(path: str | Path) -> list[Job]:
 
 
 def _jobs(plan: dict) -> list[Job]:
-    _known(plan, {"study", "dataset", "images", "base", "seeds", "test", "recipe", "networks"}, "the plan")
+    _known(plan, {"study", "dataset", "images", "base", "seeds", "test", "recipe", "changes", "networks"}, "the plan")
     for name in ("study", "seeds", "networks"):
         if not plan.get(name):
             raise PlanError(f"it has no {name}.")
@@ -144,7 +147,8 @@ def _jobs(plan: dict) -> list[Job]:
             study=plan["study"], dataset=dataset, images=plan.get("images"), base=base, family=entry["family"],
             budget=entry["budget"], depth=entry["depth"], width=entry["width"], resolution=entry["resolution"],
             phi=entry.get("phi"), recipe=plan.get("recipe", {}) | entry.get("recipe", {}) | {"seed": seed},
-            test=plan.get("test", False),
+            test=plan.get("test", False), changes=plan.get("changes", {}) | entry.get("changes", {}),
+            label=entry.get("label", ""),
         )
         for budget in budgets for seed in plan["seeds"] for entry in networks if entry["budget"] == budget
     ]  # fmt: skip
@@ -155,9 +159,12 @@ def _jobs(plan: dict) -> list[Job]:
 
 def _network(plan: dict, number: int, entry: dict) -> dict:
     where = f"network {number}"
-    _known(entry, {"family", "budget", "depth", "width", "resolution", "phi", "macs", "recipe"}, where)
+    _known(entry, {"family", "budget", "depth", "width", "resolution", "phi", "macs", "recipe", "changes", "label"}, where)
     _one_of(entry.get("family"), FAMILIES, f"{where}: family")
-    base = BASES[plan.get("base", "nano")]
+    try:
+        base = changed(BASES[plan.get("base", "nano")], plan.get("changes", {}) | entry.get("changes", {}))
+    except (TypeError, ValueError) as error:
+        raise PlanError(f"{where}: its changes won't do: {error}") from error
     entry = {"budget": 1, "depth": 1.0, "width": 1.0, "resolution": base.resolution} | entry
     try:
         network = base.scaled(entry["depth"], entry["width"], entry["resolution"] / base.resolution)
@@ -167,6 +174,12 @@ def _network(plan: dict, number: int, entry: dict) -> dict:
     if counted != entry.get("macs", counted):
         raise PlanError(f"{where} has {counted:,} MACs, and the plan says {entry['macs']:,}.")
     return entry
+
+
+def changed(base: Architecture, changes: dict) -> Architecture:
+    """A base with some of its fields replaced; `stages` as rows of plain values, as TOML and JSON have them."""
+    stages = {"stages": tuple(Stage(*row) for row in changes["stages"])} if "stages" in changes else {}
+    return replace(base, **changes | stages)
 
 
 def _known(entry: dict, names: set, where: str) -> None:
@@ -187,11 +200,11 @@ def table(jobs: list[Job], rows: Path | None = None) -> str:
     networks: dict[tuple, list[Job]] = {}
     for job in jobs:
         recipe = json.dumps(job.recipe | {"seed": None})
-        networks.setdefault((job.family, job.budget, job.architecture, recipe), []).append(job)
-    for (family, budget, network, _), several in networks.items():
+        networks.setdefault((job.family, job.budget, job.architecture, recipe, job.label), []).append(job)
+    for (family, budget, network, _, label), several in networks.items():
         cost, made = network_cost(network, CLASSES), sum(job not in todo for job in several)
         lines.append(f"{family:<11}{budget:>5g}x{sum(network.repeats):>7}{network.width:>7.3g}{network.resolution:>5}"
-                     f"{cost.macs:>13,}{cost.params:>12,}   {made} of {len(several)}")  # fmt: skip
+                     f"{cost.macs:>13,}{cost.params:>12,}   {made} of {len(several)}  {label}".rstrip())  # fmt: skip
     return "\n".join([*lines, f"{len(jobs)} runs, {len(jobs) - len(todo)} made."])
 
 
@@ -218,7 +231,7 @@ def train_job(job: Job, checkpoint: str, threads: int = 1, progress: bool = Fals
         test = _pictures(job.dataset, "test", job.resolution) if job.test else None
         return measure(
             job.architecture, Recipe(**job.recipe), train, held_out, test, checkpoint=checkpoint, progress=progress,
-            family=job.family, study=job.study, budget=job.budget, phi=job.phi,
+            family=job.family, study=job.study, budget=job.budget, phi=job.phi, changes=job.changes, label=job.label,
         )[0]  # fmt: skip
 
 

@@ -28,7 +28,7 @@ def row(job: runner.Job) -> Run:
         resolution=job.resolution, params=cost.params, macs=cost.macs, activations=cost.activations,
         recipe=asdict(Recipe(**job.recipe)), seed=job.recipe["seed"], training_images=job.images or 45000, loss=(1.0,),
         validation=(number % 10000 / 100,), test=(), seconds=SECONDS, device="none", torch="none", code="none",
-        study=job.study, budget=job.budget, phi=job.phi,
+        study=job.study, budget=job.budget, phi=job.phi, changes=job.changes, label=job.label,
     )  # fmt: skip
 
 

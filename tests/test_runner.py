@@ -15,7 +15,7 @@ import fake_trainer
 import pytest
 
 from effnet_course import atlas, cli, runner
-from effnet_course.arch import NANO
+from effnet_course.arch import NANO, Stage
 from effnet_course.cost import network_cost
 from effnet_course.data import DataError
 
@@ -73,6 +73,29 @@ def test_more_seeds_or_networks_add_to_what_is_there(plan, tmp_path):
     assert make(jobs, rows) == runner.Outcome(made=7, there=5)
     other = [replace(job, recipe=job.recipe | {"epochs": 2}) for job in jobs]
     assert make(other, rows) == runner.Outcome(made=12, there=0), "another recipe is another run"
+
+
+def test_the_arms_of_an_ablation_are_told_apart_by_recipe_and_changes(tmp_path):
+    path, rows = tmp_path / "plan.toml", tmp_path / "rows.jsonl"
+    path.write_text("""
+study = "ablation"
+seeds = [0]
+changes = { activation = "relu" }
+networks = [
+  { family = "base", label = "reference" },
+  { family = "base", label = "mixup", recipe = { mixup = 0.2 } },
+  { family = "base", label = "group norm", changes = { norm = "group" } },
+  { family = "base", label = "one stage", changes = { stages = [[1, 3, 2, 8, 1, "fused"]] } },
+]
+""")
+    jobs = runner.read_plan(path)
+    assert [job.architecture.activation for job in jobs] == ["relu"] * 4
+    assert jobs[2].architecture == replace(NANO, activation="relu", norm="group")
+    assert jobs[3].architecture.stages == (Stage(1, 3, 2, 8, 1, "fused"),)
+    make(jobs[1:], rows)
+    assert runner.missing(jobs, rows) == jobs[:1], "a run with mixup is not the reference's"
+    assert {row.label: row.changes for row in atlas.read(rows)}["group norm"] == {"activation": "relu", "norm": "group"}
+    assert "group norm" in runner.table(jobs, rows)
 
 
 def executors():
