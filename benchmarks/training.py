@@ -1,6 +1,6 @@
 """How fast a small network trains here, what limits it, and what each measure gains.
 
-    python benchmarks/training.py                # NANO and its 4x compound; about five minutes
+    python benchmarks/training.py                # NANO, its 4x compound and FUSED; about eight minutes
     python benchmarks/training.py --compile      # torch.compile as well; a minute more for each network
 
 Every variant takes its turn in every round, so that a busy machine slows all of them alike; what counts is the median
@@ -19,12 +19,12 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from effnet_course.arch import NANO, compound_multipliers
+from effnet_course.arch import FUSED, NANO, compound_multipliers
 from effnet_course.cost import network_cost
 from effnet_course.model import EfficientNet
 from effnet_course.train import augment, to_input
 
-NETWORKS = {"NANO": NANO, "4x compound": NANO.scaled(*compound_multipliers(1.86))}
+NETWORKS = {"NANO": NANO, "4x compound": NANO.scaled(*compound_multipliers(1.86)), "FUSED": FUSED}
 
 
 class Pictures(Dataset):
@@ -57,7 +57,7 @@ def one_by_one(pixels, batch):
         yield from DataLoader(Pictures(pixels), batch, shuffle=True, drop_last=True)
 
 
-def stepper(network, batch, batches=in_memory, layout=torch.channels_last, compiled=False):
+def stepper(network, batch, batches=in_memory, layout=torch.channels_last, compiled=False, mixed=False):
     """A function that does one training step."""
     torch.manual_seed(0)
     model = EfficientNet(network, 10).to(memory_format=layout)
@@ -68,7 +68,9 @@ def stepper(network, batch, batches=in_memory, layout=torch.channels_last, compi
 
     def step():
         images, labels = next(source)
-        loss = nn.functional.cross_entropy(forward(images.contiguous(memory_format=layout)), labels)
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            logits = forward(images.contiguous(memory_format=layout))
+        loss = nn.functional.cross_entropy(logits.float(), labels)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -89,6 +91,7 @@ def compare(name, network, options):
         "the course's: channels last, in memory, batch 128": stepper(network, 128),
         "images laid out channel by channel": stepper(network, 128, layout=torch.contiguous_format),
         "images augmented one by one": stepper(network, 128, batches=one_by_one),
+        "mixed precision, bfloat16": stepper(network, 128, mixed=True),
         "batch 64": stepper(network, 64),
         "batch 256": stepper(network, 256),
     }

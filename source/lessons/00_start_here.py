@@ -256,7 +256,7 @@ print(f"the same score from 100 images: plus or minus {100 * 1.96 * error_of_100
 # ## The same, for longer
 #
 # Here is `NANO` trained on all 45,000 training images for ten epochs, on real CIFAR-10 at 16 pixels. These runs are recorded: your
-# machine did not make them just now, but `python benchmarks/record_nano.py` would. The runs differ in one thing only, the
+# machine did not make them just now, but `python benchmarks/record_networks.py nano-16px --seeds 0 1 2` would. The runs differ in one thing only, the
 # **seed**, the number that all random choices start from: first weights, order of images, which are mirrored.
 
 # %%
@@ -327,4 +327,4 @@ ask("00.q5", "00.q6", "00.q7", "00.q8")
 #   K. Simonyan, A. Zisserman, 2014. ResNet: K. He et al., 2015. MobileNetV2: M. Sandler et al., 2018. EfficientNet: M. Tan,
 #   Q. V. Le, 2019. The accuracies are those that torchvision reports for its first set of weights for each (`IMAGENET1K_V1`).
 # - CIFAR-10: A. Krizhevsky, *Learning Multiple Layers of Features from Tiny Images*, 2009.
-# - The recorded runs: `effnet_course/records/nano.jsonl`.
+# - The recorded runs: `effnet_course/records/nano-10-epochs.jsonl`.

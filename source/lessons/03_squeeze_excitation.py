@@ -562,4 +562,4 @@ ask("03.q1", "03.q2", "03.q3", "03.q4", "03.q5", "03.q6", "03.q7", "03.q8")
 #
 # - J. Hu, L. Shen, S. Albanie, G. Sun and E. Wu, *Squeeze-and-Excitation Networks*, CVPR 2018 (arXiv 1709.01507); section 7.2 of the long version for what its authors saw in the gates of SE-ResNet-50.
 # - The base of the ratio: the authors' code of EfficientNet (tensorflow/tpu, `efficientnet_builder.py`, `num_reduced_filters`) and torchvision's `efficientnet.py` and `mobilenetv3.py`.
-# - The trained network, its run and its gates: `effnet_course/records/`, made by `benchmarks/record_nano.py` and `benchmarks/record_gates.py`.
+# - The trained network, its run and its gates: `effnet_course/records/`, made by `benchmarks/record_networks.py` and `benchmarks/record_gates.py`.
