@@ -17,7 +17,6 @@ from effnet_course.home import home
 from effnet_course.recipe import Recipe
 from effnet_course.runner import BASES, changed
 
-
 INTRODUCTION = """# The networks that ship with the course
 
 Written by `python benchmarks/record_networks.py --cards` from what each file says of itself; a test compares. Open one
