@@ -1,6 +1,6 @@
 """Train the networks that ship with the course, from nothing, and record the runs.
 
-    python benchmarks/record_networks.py ten-minutes --seeds 0 1 2
+    python benchmarks/record_networks.py fused-32px --seeds 0 1 2
     python benchmarks/record_networks.py --cards > docs/networks.md
 
 Rows go to effnet_course/records/<study>.jsonl, and the network of seed 0 to <name>.safetensors beside them. Killed and
@@ -48,8 +48,8 @@ NETWORKS = {
         "the same without squeeze-and-excitation, to compare with", "nano-10-epochs", Recipe(epochs=10),
         changes={"name": "nano-no-se", "se_ratio": 0.0},
     ),
-    "ten-minutes": Shipped(
-        "lesson 08's best for ten minutes on two CPU cores; what lesson 09 transfers from", "ten-minutes",
+    "fused-32px": Shipped(
+        "what lesson 09 transfers from: the best classifier that ships", "fused-20-epochs",
         Recipe(epochs=20, batch=128, rate=0.3, shift=3, precision="bfloat16"), base="fused", resolution=32,
     ),
     "imagenette-64px": Shipped(
