@@ -4,20 +4,32 @@ Each is a few lines, and is taken apart and measured in lesson 08.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from effnet_course.recipe import Recipe
+from effnet_course.recipe import Recipe, TrainingError
 
 
-def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimiser. Weight decay is kept from biases and normalisation (parameters of one dimension)."""
-    weights = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": weights, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+def make_optimizer(model: nn.Module, recipe: Recipe, rates: dict[str, float] | None = None) -> torch.optim.Optimizer:
+    """The recipe's optimiser. Weight decay is kept from biases and normalisation (parameters of one dimension).
+
+    `rates` as in `train.fit`: a group for each factor and decay, which keeps its "factor". What needs no gradient is
+    left out. Raises TrainingError where nothing is left to learn.
+    """
+    learning = [(factor_of(name, rates), p) for name, p in model.named_parameters() if p.requires_grad]
+    if not any(factor for factor, _ in learning):
+        raise TrainingError("Every part of this network is frozen: leave one a rate above 0, such as the classifier.")
+    groups = []
+    for factor in sorted({factor for factor, _ in learning if factor}, reverse=True):
+        mine = [p for f, p in learning if f == factor]
+        own = {"factor": factor} if rates else {}
+        groups.append({"params": [p for p in mine if p.ndim > 1], "weight_decay": recipe.weight_decay, **own})
+        groups.append({"params": [p for p in mine if p.ndim <= 1], "weight_decay": 0.0, **own})
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=recipe.rate)
     if recipe.optimizer == "rmsprop":
@@ -25,6 +37,41 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.optimizer == "torch-rmsprop":
         return torch.optim.RMSprop(groups, lr=recipe.rate, alpha=0.9, momentum=0.9, eps=1e-3)
     return torch.optim.SGD(groups, lr=recipe.rate, momentum=0.9, nesterov=True)
+
+
+def factor_of(name: str, rates: dict[str, float] | None) -> float:
+    """The factor of the rate for a parameter: that of the longest prefix of its name in `rates`, else 1."""
+    fits = [part for part in rates or {} if part == "" or f"{name}.".startswith(f"{part}.")]
+    return float(rates[max(fits, key=len)]) if fits else 1.0
+
+
+@contextmanager
+def frozen(model: nn.Module, rates: dict[str, float] | None) -> Iterator[None]:
+    """Parameters whose factor is 0 need no gradient inside, and are as they were after it. Checks `rates`, too."""
+    names = [name for name, _ in model.named_parameters()]
+    for part, factor in (rates or {}).items():
+        if not any(part == "" or f"{name}.".startswith(f"{part}.") for name in names):
+            there = ", ".join(dict.fromkeys(name.split(".")[0] for name in names))
+            raise TrainingError(f"rates names {part!r}, and no parameter's name begins so. There are: {there}.")
+        if not 0 <= factor < math.inf:
+            raise TrainingError(f"rates gives {part!r} the factor {factor}; it is 0 (frozen) or more.")
+    held = [p for name, p in model.named_parameters() if p.requires_grad and factor_of(name, rates) == 0]
+    for p in held:
+        p.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for p in held:
+            p.requires_grad_(True)
+
+
+def hold_statistics(model: nn.Module) -> None:
+    """Put every batch norm whose own weights are frozen into eval mode: it then neither uses nor learns a batch's."""
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            own = list(module.parameters(recurse=False))
+            if own and not any(p.requires_grad for p in own):
+                module.eval()
 
 
 class RMSProp(torch.optim.Optimizer):

@@ -12,6 +12,7 @@ the batches that one process would see (mixup and cutmix pair images within each
 Used from lesson 00 on; taken apart in lesson 08.
 """
 
+import glob
 import math
 import os
 import time
@@ -24,7 +25,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from effnet_course.ingredients import averaged, make_optimizer, mix, plan_mixing
+from effnet_course.ingredients import averaged, frozen, hold_statistics, make_optimizer, mix, plan_mixing
 from effnet_course.recipe import Recipe, TrainingError
 
 CHECKPOINT_SECONDS = 60
@@ -76,12 +77,13 @@ def augment(pixels: Tensor, flips: Tensor, shifts: Tensor) -> Tensor:
 
     Pixels (N, H, W, 3), any dtype; shifts in pixels, down and right.
     """
-    n, height, width, _ = pixels.shape
+    n, height, width, channels = pixels.shape
     rows = (torch.arange(height)[None] - shifts[:, :1]).clamp(0, height - 1)  # (N, H)
     columns = (torch.arange(width)[None] - shifts[:, 1:]).clamp(0, width - 1)  # (N, W)
     columns = torch.where(flips[:, None], width - 1 - columns, columns)
-    index = torch.arange(n)[:, None, None]
-    return pixels[index, rows[:, :, None], columns[:, None, :]]
+    first = torch.arange(0, n * height, height)[:, None]  # each image's first row in the whole batch
+    index = (first + rows)[:, :, None] * width + columns[:, None, :]  # (N, H, W)
+    return pixels.reshape(-1, channels).index_select(0, index.flatten()).reshape(pixels.shape)
 
 
 def evaluate(model: nn.Module, images, batch: int = 500) -> Score:
@@ -117,6 +119,7 @@ def fit(
     checkpoint: str | Path | None = None,
     device=None,
     progress=True,
+    rates: dict[str, float] | None = None,
 ) -> History:
     """Train a network and measure it on `validation` after every epoch. With `recipe.average` it is the moving average
     of the weights that is measured, and in the end the network holds it.
@@ -126,9 +129,19 @@ def fit(
     `torchrun` every process takes its share of each batch: the result is that of one process, to rounding, with group
     norm. Batch norm sees a process's share alone: on GPUs it is synchronised, on CPUs each share is normalised apart.
 
+    `rates` gives parts of the network a rate of their own: the beginning of a parameter's name ("stem", "blocks.3") ->
+    a factor of the recipe's rate; the longest that fits counts, other parameters have 1, and "" stands for all. A
+    factor of 0 freezes a part. Batch norm whose weights are frozen stays in eval mode, its statistics as they are.
+    Lesson 09.
+
     Raises TrainingError for labels out of range, too few images, a loss that is no number, a batch that does not fit
-    in memory, and a checkpoint of another run.
+    in memory, a checkpoint of another run, and rates for a part that there is not.
     """
+    with frozen(model, rates):
+        return _fit(model, train, validation, recipe, checkpoint, device, progress, rates)
+
+
+def _fit(model, train, validation, recipe, checkpoint, device, progress, rates) -> History:
     rank, world = _join()
     device = torch.device(device) if device else best_device()
     steps = _check(model, train, recipe, world)
@@ -136,11 +149,15 @@ def fit(
     if world > 1 and device.type == "cuda":
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     torch.manual_seed(recipe.seed)
-    optimizer = make_optimizer(model, recipe)
+    optimizer = make_optimizer(model, recipe, rates)
     average = averaged(model, recipe.average) if recipe.average else None
+    identity = _identity(model, recipe, rates)
     history, first_epoch, first_step = History(device=_describe(device)), 0, 0
+    if checkpoint and rank == 0:
+        for half in Path(checkpoint).parent.glob(f"{glob.escape(Path(checkpoint).name)}.*.part"):
+            half.unlink()  # left by a process that was killed while it wrote
     if checkpoint and Path(checkpoint).exists():
-        history, first_epoch, first_step, partial = _resume(Path(checkpoint), model, average, optimizer, recipe)
+        history, first_epoch, first_step, partial = _resume(Path(checkpoint), model, average, optimizer, identity)
     else:
         partial = [0.0, 0.0]  # loss summed over steps, seconds
     wrapped = DistributedDataParallel(model) if world > 1 else model
@@ -151,7 +168,7 @@ def fit(
 
     def save(epoch, step):
         if checkpoint and rank == 0:
-            _save(Path(checkpoint), model, average, optimizer, recipe, history, epoch, step, partial)
+            _save(Path(checkpoint), model, average, optimizer, identity, history, epoch, step, partial)
 
     for epoch in range(first_epoch, recipe.epochs):
         order, flips, shifts = _plan(len(train), recipe, epoch)
@@ -159,10 +176,11 @@ def fit(
         if first_step == 0:
             torch.manual_seed(recipe.seed * 100_003 + epoch * 1_009 + rank)  # dropout and stochastic depth
         model.train()
+        hold_statistics(model)
         for step in range(first_step, steps):
             began = time.monotonic()
             for group in optimizer.param_groups:
-                group["lr"] = recipe.rate_at(epoch * steps + step, recipe.epochs * steps)
+                group["lr"] = group.get("factor", 1) * recipe.rate_at(epoch * steps + step, recipe.epochs * steps)
             share = recipe.batch // world
             at = step * recipe.batch + rank * share
             mine = slice(at, at + share)
@@ -238,11 +256,11 @@ def _check(model, train, recipe, world) -> int:
     return len(train) // recipe.batch
 
 
-def _save(path: Path, model, average, optimizer, recipe, history, epoch, step, partial) -> None:
+def _save(path: Path, model, average, optimizer, identity, history, epoch, step, partial) -> None:
     """Write to a temporary name, then rename: at any moment the file holds one whole checkpoint."""
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {
-        "run": _identity(model, recipe), "model": model.state_dict(), "optimizer": optimizer.state_dict(),
+        "run": identity, "model": model.state_dict(), "optimizer": optimizer.state_dict(),
         "average": average and average.state_dict(), "history": asdict(history), "epoch": epoch, "step": step,
         "partial": partial, "random": torch.get_rng_state(),
     }  # fmt: skip
@@ -261,12 +279,12 @@ def _save(path: Path, model, average, optimizer, recipe, history, epoch, step, p
         ) from error
 
 
-def _resume(path: Path, model, average, optimizer, recipe):
+def _resume(path: Path, model, average, optimizer, identity):
     try:
         state = torch.load(path, weights_only=True, map_location=next(model.parameters()).device)
     except Exception as error:
         raise TrainingError(f"The checkpoint {path} can't be read ({error}). Move it away to start anew.") from error
-    if state["run"] != _identity(model, recipe):
+    if state["run"] != identity:
         raise TrainingError(f"The checkpoint {path} is of another network or recipe. Give this run another file.")
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
@@ -278,8 +296,11 @@ def _resume(path: Path, model, average, optimizer, recipe):
     return history, state["epoch"], state["step"], state["partial"]
 
 
-def _identity(model, recipe) -> dict:
-    return {"network": str(getattr(model, "architecture", type(model).__name__)), "recipe": asdict(recipe)}
+def _identity(model, recipe, rates=None) -> dict:
+    """What must be the same for a run to go on."""
+    run = {"network": str(getattr(model, "architecture", type(model).__name__)), "recipe": asdict(recipe)}
+    held = [name for name, p in model.named_parameters() if not p.requires_grad]
+    return run | ({"rates": dict(rates)} if rates else {}) | ({"frozen": held} if held else {})
 
 
 def _processes() -> tuple[int, int]:

@@ -1,8 +1,10 @@
 """Training is repeatable, can be stopped anywhere, says what is wrong, and is the same however many share it."""
 
+import hashlib
 import json
 import math
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -151,35 +153,60 @@ def test_a_run_stopped_anywhere_goes_on_to_the_same_result(tmp_path, monkeypatch
     assert history.resumed == 1
 
 
-def test_a_killed_process_leaves_a_checkpoint_that_goes_on(tmp_path):
+SCRIPT = """
+import os, sys, time
+sys.path[:0] = {paths!r}
+import test_train as t
+from dataclasses import replace
+t.train.CHECKPOINT_SECONDS = -1  # after every step
+really = os.fsync
+os.fsync = lambda file: (time.sleep(0.01), really(file))  # a slow disk: half a checkpoint is there to be seen
+model = t.network()
+history = t.quiet_fit(model, replace(t.RECIPE, epochs=40), checkpoint=sys.argv[1])
+print(repr(history.validation), t.fingerprint(model), history.resumed)
+"""
+
+
+def fingerprint(model):
+    return hashlib.sha256(weights(model).numpy().tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_in_training_or_while_writing_a_checkpoint_it_ends_as_if_never_killed(tmp_path, kills):
+    """Every second kill comes while a checkpoint is half written, the others a random moment after one."""
     script = tmp_path / "run.py"
-    script.write_text(
-        textwrap.dedent(f"""
-        import sys
-        sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parent.parent)]!r}
-        import test_train as t
-        from dataclasses import replace
-        t.train.CHECKPOINT_SECONDS = -1
-        model = t.network()
-        history = t.quiet_fit(model, replace(t.RECIPE, epochs=int(sys.argv[1])), checkpoint=sys.argv[2])
-        print(repr(history.validation), t.weights(model).double().sum().item(), history.resumed)
-        """)
-    )
-    command = [sys.executable, str(script), "40"]
+    script.write_text(SCRIPT.format(paths=[str(Path(__file__).parent), str(Path(__file__).parent.parent)]))
+    checkpoint, draw = tmp_path / "killed" / "run.pt", random.Random(0)
+    checkpoint.parent.mkdir()
     env = dict(os.environ, OMP_NUM_THREADS="1")
-    checkpoint = tmp_path / "killed.pt"
-    process = subprocess.Popen([*command, str(checkpoint)], env=env, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not checkpoint.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL, "it was to be killed before it finished"
-    after_kill = subprocess.run([*command, str(checkpoint)], env=env, capture_output=True, text=True, check=True).stdout
-    unbroken = subprocess.run(
-        [*command, str(tmp_path / "b.pt")], env=env, capture_output=True, text=True, check=True
-    ).stdout
-    assert after_kill.split()[:-1] == unbroken.split()[:-1]
-    assert (after_kill.split()[-1], unbroken.split()[-1]) == ("1", "0")
+
+    def command(file):
+        return [sys.executable, str(script), str(file)]
+
+    def wait_for(something):
+        deadline = time.monotonic() + 60
+        while not something() and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert something(), "it ended or hung before it could be killed"
+
+    for number in range(kills):
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        process = subprocess.Popen(command(checkpoint), env=env, stdout=subprocess.DEVNULL)
+        wait_for(lambda before=before: checkpoint.exists() and checkpoint.stat().st_mtime_ns > before)
+        if number % 2:
+            mine = f"*.{process.pid}.part"
+            wait_for(lambda mine=mine: any(checkpoint.parent.glob(mine)))
+        else:
+            time.sleep(draw.uniform(0, 0.05))
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, "it was to be killed before it finished"
+    outputs = [
+        subprocess.run(command(file), env=env, capture_output=True, text=True, check=True).stdout.split()
+        for file in (checkpoint, tmp_path / "unbroken.pt")
+    ]
+    assert outputs[0][:-1] == outputs[1][:-1], "top-1 of every epoch, and every bit of the weights"
+    assert (outputs[0][-1], outputs[1][-1]) == (str(kills), "0")
+    assert [file.name for file in checkpoint.parent.iterdir()] == ["run.pt"], "half checkpoints are cleared away"
 
 
 def test_a_finished_run_returns_at_once(tmp_path):
