@@ -175,9 +175,9 @@ def test_the_figures_say_what_they_draw():
     assert "moon, d = 1, 12 px: 48 plus or minus 2" in figures.mismatch([panel]).text
 
 
-def short_runs(split="validation"):
-    """The shipped points of the short study at 2x and of its base."""
-    rows = [run for run in atlas.runs() if run.study == "cifar10-short" and run.budget in (1, 2)]
+def short_runs(split="validation", budgets=(1, 2)):
+    """The shipped points of the short study at some budgets: its base and 2x."""
+    rows = [run for run in atlas.runs() if run.study == "cifar10-short" and run.budget in budgets]
     return {(point.family, point.depth, point.width): point for point in atlas.summary(rows, split)}
 
 
@@ -195,3 +195,16 @@ def test_what_the_lessons_say_of_the_shipped_runs_at_twice_the_cost_is_so():
     pooled = atlas.spread(p.values for p in short_runs("test").values() if p.budget == 2)
     lead, low, _ = atlas.difference(test["resolution"], test["compound"], pooled)
     assert low > 2 and lead > 3, "lesson 06: several points, far beyond the noise"
+
+
+def test_what_docs_and_lessons_say_of_the_shipped_runs_at_four_times_the_cost_is_so():
+    points = {p.family: p for p in short_runs(budgets=(4,)).values()}
+    assert all(len(point.values) == 3 for point in points.values()) and len(points) == 5
+    order = sorted(points, key=lambda family: -points[family].mean)
+    assert order == ["resolution", "grid", "compound", "width", "depth"]
+    test = {p.family: p for p in short_runs("test", (4,)).values()}
+    pooled = atlas.spread(p.values for p in test.values())
+    found = atlas.difference(test["compound"].values, test["resolution"].values, pooled)
+    assert [round(x, 1) for x in found] == [-5.2, -7.3, -3.2], "docs/atlas.md"
+    _, low, high = atlas.difference(test["compound"].values, test["width"].values, pooled)
+    assert low < 0 < high

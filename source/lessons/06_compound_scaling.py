@@ -505,8 +505,8 @@ figures.advantage([(b, *row) for b, result in found.items() if result for row in
 # Above the dotted line compound is ahead. An interval that crosses it decides nothing, either way. Only one
 # comparison at each budget was planned, that with the opponent; the other two are there to be looked at.
 #
-# In the runs that ship with this version, resolution alone is ahead of compound at 2 times, by several points and far
-# beyond the noise. Does that refute the paper? It looked at other networks, other images and far longer training, and
+# In the runs that ship with this version, resolution alone is ahead of compound at 2 and at 4 times, by several points and
+# far beyond the noise. Does that refute the paper? It looked at other networks, other images and far longer training, and
 # three things here favour resolution. Our base reads photos shrunk from 32 pixels to 16, so sharper images bring back
 # what shrinking took away; B0 starts from 224. Depth is slow to start, and four epochs are short. And the triple was
 # searched for around *B0*. What the runs do show is that "all three together, in these proportions" is no law: the
