@@ -53,7 +53,7 @@ NETWORKS = {
         Recipe(epochs=20, batch=128, rate=0.3, shift=3, precision="bfloat16"), base="fused", resolution=32,
     ),
     "imagenette-64px": Shipped(
-        "lesson 09: Imagenette from scratch, Grad-CAM, corruptions", "imagenette-64px",
+        "lesson 09: what training from scratch on Imagenette reaches", "imagenette-64px",
         Recipe(epochs=20, batch=64, rate=0.2, shift=4), dataset="imagenette", resolution=64,
         changes={"stem_stride": 2},
     ),

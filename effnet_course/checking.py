@@ -66,6 +66,8 @@ class Exercise:
     """Right answers that get there another way. Used by the tests only."""
     tolerance: float = 1e-6
     """Largest relative error of a number that counts as right. Whole numbers must be exact."""
+    absolute: float = 0.0
+    """An error that counts as right however small the number: what float32 leaves of a 0, or rounding."""
     returns: tuple[str, ...] = ()
     """What each number of a tuple is, in order, when the answer is a tuple."""
     hints: tuple[str, ...] = ()
@@ -302,7 +304,7 @@ def plain(value: Any) -> Any:
 def judge(exercise: Exercise, cases: Sequence[Case], outputs: Sequence[Any]) -> Verdict:
     """The verdict on what an answer gave for each case: all the points, or with one wrong case none."""
     expected = _outputs(exercise.reference, cases)
-    wrong = [i for i in range(len(cases)) if not agree(expected[i], outputs[i], exercise.tolerance)]
+    wrong = [i for i in range(len(cases)) if not _same(expected[i], outputs[i], exercise)]
     if not wrong:
         heading = f"Right · {exercise.id} {exercise.title} · {_points(exercise.points, exercise)}"
         message = f"{heading}\n{exercise.remark}".rstrip()
@@ -323,33 +325,35 @@ def judge(exercise: Exercise, cases: Sequence[Case], outputs: Sequence[Any]) -> 
     shown += [f"    expected  {right}"] * (not exercise.constant) + [f"    got       {mine}"]
     for misconception in exercise.misconceptions:
         its = _outputs(misconception.answer, cases)
-        if all(_same(its[i], outputs[i], exercise.tolerance) for i in range(len(cases))):
+        if all(_same(its[i], outputs[i], exercise) for i in range(len(cases))):
             return _not_yet(exercise, "\n".join([*shown, misconception.hint]), misconception.name)
     explanation = _pattern(exercise, cases, expected, outputs, wrong)
     return _not_yet(exercise, "\n".join([*shown, explanation] if explanation else shown))
 
 
-def agree(expected: Any, got: Any, tolerance: float = 1e-6) -> bool:
+def agree(expected: Any, got: Any, tolerance: float = 1e-6, absolute: float = 0.0) -> bool:
     """Whether an output counts as the expected one.
 
-    Numbers: whole ones exactly (3.0 is 3), others within the relative tolerance; True is not 1. Text: but for
-    capitals and space around it. Lists, tuples and arrays: item by item, one for the other; None, truth
-    values and the shapes of arrays exactly.
+    Numbers: whole ones exactly (3.0 is 3), others within the relative tolerance or the absolute one; True is
+    not 1, but a list of truth values is a mask of 0 and 1. Text: but for capitals and space around it. Lists,
+    tuples and arrays: item by item, one for the other; None, truth values and the shapes of arrays exactly.
     """
     if isinstance(expected, (list, tuple)):
         got = got.tolist() if hasattr(got, "shape") else got
+        if _is_list_of(bool, got) and _is_list_of(int, expected) and set(expected) <= {0, 1}:
+            got = [int(item) for item in got]  # a mask
         return (
             isinstance(got, (list, tuple))
             and len(got) == len(expected)
-            and all(agree(e, g, tolerance) for e, g in zip(expected, got, strict=True))
+            and all(agree(e, g, tolerance, absolute) for e, g in zip(expected, got, strict=True))
         )
     if hasattr(expected, "shape"):
-        return _agree_arrays(expected, got, tolerance)
+        return _agree_arrays(expected, got, tolerance, absolute)
     if isinstance(expected, dict):
         return (
             isinstance(got, dict)
             and got.keys() == expected.keys()
-            and all(agree(expected[key], got[key], tolerance) for key in expected)
+            and all(agree(expected[key], got[key], tolerance, absolute) for key in expected)
         )
     if isinstance(expected, str):
         return isinstance(got, str) and got.strip().casefold() == expected.strip().casefold()
@@ -359,10 +363,10 @@ def agree(expected: Any, got: Any, tolerance: float = 1e-6) -> bool:
         return expected == got or math.isclose(expected, got, rel_tol=1e-13, abs_tol=1e-6)
     if math.isnan(expected):
         return math.isnan(got)
-    return math.isclose(expected, got, rel_tol=tolerance, abs_tol=1e-12 if expected == 0 else 0)
+    return math.isclose(expected, got, rel_tol=tolerance, abs_tol=absolute or (1e-12 if expected == 0 else 0))
 
 
-def _agree_arrays(expected: Any, got: Any, tolerance: float) -> bool:
+def _agree_arrays(expected: Any, got: Any, tolerance: float, absolute: float) -> bool:
     import numpy
 
     try:
@@ -375,16 +379,18 @@ def _agree_arrays(expected: Any, got: Any, tolerance: float) -> bool:
         or (expected.dtype == bool) != (got.dtype == bool)
     ):
         return False
-    relative = 1e-13 if expected.dtype.kind in "iu" else tolerance
+    whole = expected.dtype.kind in "iu"
+    relative = 1e-13 if whole else tolerance
     largest = numpy.abs(expected[numpy.isfinite(expected)]).max(initial=0)
-    return bool(numpy.allclose(got, expected, rtol=relative, atol=relative * 1e-3 * largest, equal_nan=True))
+    near = max(relative * 1e-3 * largest, 0 if whole else absolute)
+    return bool(numpy.allclose(got, expected, rtol=relative, atol=near, equal_nan=True))
 
 
-def _same(misconceived: Any, got: Any, tolerance: float) -> bool:
-    """Whether an output is what a misconception gives, an error included."""
-    if isinstance(misconceived, Raised):
-        return isinstance(got, Raised) and got.kind == misconceived.kind
-    return agree(misconceived, got, tolerance)
+def _same(given: Any, got: Any, exercise: Exercise) -> bool:
+    """Whether an output is what the reference or a misconception gives, an error included."""
+    if isinstance(given, Raised):
+        return isinstance(got, Raised) and got.kind == given.kind
+    return agree(given, got, exercise.tolerance, exercise.absolute)
 
 
 def _outputs(function: Callable[..., Any], cases: Sequence[Case]) -> list[Any]:
@@ -401,6 +407,10 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float)
 
 
+def _is_list_of(kind: type, value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(type(item) is kind for item in value)
+
+
 # Patterns: what can be said of a wrong answer that is no known misconception.
 
 
@@ -409,7 +419,8 @@ def _pattern(
 ) -> str:
     errors = [output for output in outputs if isinstance(output, Raised)]
     if errors:
-        return f"On {len(errors)} of {len(cases)} cases your function stops. {_plain_words(errors[0])}"
+        others = f"{len(errors)} of the {len(cases) - 1} other cases"  # the one shown gave an answer
+        return f"This case is wrong; on {others} your function stops with an error. {_plain_words(errors[0])}"
     where = _where(cases, expected, wrong)
     return (
         _wrong_kind(exercise, expected, outputs, wrong[0])
@@ -469,9 +480,9 @@ def _tuple_pattern(
         return ""
     size = sizes.pop()
     pairs = list(zip(expected, outputs, strict=True))
-    if size > 1 and all(agree(list(e)[::-1], g, exercise.tolerance) for e, g in pairs):
+    if size > 1 and all(_same(list(e)[::-1], g, exercise) for e, g in pairs):
         return "Those are the right values in the opposite order."
-    bad = [k for k in range(size) if not all(agree(e[k], g[k], exercise.tolerance) for e, g in pairs)]
+    bad = [k for k in range(size) if not all(_same(e[k], g[k], exercise) for e, g in pairs)]
     clauses = [_number_pattern([e[k] for e in expected], [g[k] for g in outputs], wrong[0]) for k in bad]
     if len(bad) == size and len(set(clauses)) == 1:
         return _about("Each of your values" if size > 1 else "Your value", clauses[0])

@@ -20,6 +20,7 @@ import numpy as np
 
 from effnet_course import shapes as _shapes
 from effnet_course.containers import content_hash, decode, from_images, from_parquet, from_pickles, read_files
+from effnet_course.data_folder import folder
 from effnet_course.download import Corrupt, DataError, Pace, Remote, locked, obtain, offline, set_aside
 from effnet_course.home import data_home
 from effnet_course.images import Images, cache_folder, open_cache, resize, store_cache
@@ -33,6 +34,7 @@ __all__ = [
     "cifar10",
     "content_hash",
     "fetch",
+    "folder",
     "imagenette",
     "pictures",
     "resize",

@@ -1,7 +1,8 @@
-"""What a network responds to: the gates of squeeze-and-excitation, and the part of the image that an output sees.
+"""What a network responds to: gates, the part of the image that an output sees, and the evidence for a class.
 
-Gates are derived in lesson 03, fields in lesson 05. What gates do on CIFAR-10 ships as `records/<network>-gates.json`,
-written by `benchmarks/record_gates.py`, so that a lesson can show it where the images are not.
+Gates are derived in lesson 03, fields in lesson 05, Grad-CAM in lesson 09. What gates do on CIFAR-10 ships as
+`records/<network>-gates.json`, written by `benchmarks/record_gates.py`, so that a lesson can show it where the images
+are not.
 """
 
 import json
@@ -159,3 +160,41 @@ def side_of(influence: np.ndarray, share: float = 0.9) -> int:
         if windows.max() >= wanted:
             return side
     return max(influence.shape)
+
+
+def grad_cam(model, images, classes=None, layer: str = "head") -> np.ndarray:
+    """Where a network sees evidence for a class: (N, h, w), of the size of the layer's map, 0 or more, not scaled.
+
+    Each channel of the layer's map is weighted by the mean gradient of the class's logit with respect to it, the
+    weighted maps are added up, and what is negative becomes 0. `images` is an input batch (N, 3, H, W) as
+    `train.to_input` makes it; `classes` a class for each image or one for all, the predicted ones if None; `layer` the
+    name of any module with a map, such as "stem", "blocks.4" or "head". The network is run in eval mode and left as it
+    was. Raises LookupError for a layer that there is not, or whose output is no map, ValueError for a class likewise.
+
+    R. R. Selvaraju et al., "Grad-CAM", 2017 (arXiv 1610.02391), equations 1 and 2.
+    """
+    import torch
+
+    modules = dict(model.named_modules())
+    if layer not in modules or layer == "":
+        there = ", ".join(name for name, _ in model.named_children())
+        raise LookupError(f"There is no layer {layer!r}. There are: {there}, and what is in them, such as blocks.0.")
+    kept, was_training = [], model.training
+    hook = modules[layer].register_forward_hook(lambda module, inputs, output: (kept.append(output), output.clone())[1])
+    try:
+        model.eval()
+        with torch.enable_grad():
+            logits = model(images.detach().clone().requires_grad_())
+            if not kept or kept[0].ndim != 4 or kept[0].shape[2:] == (1, 1):
+                raise LookupError(f"The output of {layer!r} is no map (N, C, h, w). Take one before the pooling.")
+            chosen = logits.argmax(1) if classes is None else torch.as_tensor(classes, device=logits.device)
+            chosen = chosen.expand(len(logits))
+            if chosen.min() < 0 or chosen.max() >= logits.shape[1]:
+                raise ValueError(f"Classes run from 0 to {logits.shape[1] - 1}; asked for {chosen.tolist()}.")
+            wanted = logits[torch.arange(len(logits), device=logits.device), chosen].sum()
+            [slopes] = torch.autograd.grad(wanted, kept[0])
+    finally:
+        hook.remove()
+        model.train(was_training)
+    weights = slopes.mean((2, 3), keepdim=True)  # (N, C, 1, 1)
+    return (weights * kept[0]).sum(1).relu().detach().cpu().numpy()

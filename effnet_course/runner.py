@@ -89,8 +89,9 @@ class Job:
         )  # fmt: skip
 
     def __str__(self) -> str:
-        scale = f"d {self.depth:.3g}, w {self.width:.3g}, {self.resolution} px" + (f"; {self.label}" if self.label else "")
-        return f"{self.study}: {self.family} at {self.budget:g}x ({scale}), seed {self.recipe['seed']}"
+        scale = f"d {self.depth:.3g}, w {self.width:.3g}, {self.resolution} px"
+        label = f", {self.label}" if self.label else ""
+        return f"{self.study}: {self.family} at {self.budget:g}x ({scale}){label}, seed {self.recipe['seed']}"
 
 
 @dataclass
@@ -159,7 +160,8 @@ def _jobs(plan: dict) -> list[Job]:
 
 def _network(plan: dict, number: int, entry: dict) -> dict:
     where = f"network {number}"
-    _known(entry, {"family", "budget", "depth", "width", "resolution", "phi", "macs", "recipe", "changes", "label"}, where)
+    _known(entry, {"family", "budget", "depth", "width", "resolution", "phi", "macs", "recipe", "changes", "label"},
+           where)  # fmt: skip
     _one_of(entry.get("family"), FAMILIES, f"{where}: family")
     try:
         base = changed(BASES[plan.get("base", "nano")], plan.get("changes", {}) | entry.get("changes", {}))

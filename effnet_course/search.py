@@ -1,9 +1,11 @@
-"""Which network to build: scaled networks of a given cost, in any mixture of depth, width and resolution.
+"""Which network to build, and which to pick. Standard library only.
 
-Used for the plans of the atlas (docs/atlas.md) and in lesson 07.
+`at_cost`: scaled networks of a given cost, in any mixture of depth, width and resolution. Used for the plans of the
+atlas (docs/atlas.md) and in lesson 07. `pareto`: the networks that no other one beats. Lesson 10.
 """
 
 import math
+from collections.abc import Sequence
 
 from effnet_course.arch import Architecture
 from effnet_course.cost import network_cost
@@ -49,3 +51,22 @@ def _widths(network: Architecture, macs: int, num_classes: int) -> list[float]:
     """Width multipliers in hundredths, near the one that would give `macs` if MACs went with w^2."""
     near = round(100 * math.sqrt(macs / network_cost(network, num_classes).macs))
     return [w / 100 for w in range(max(101, int(0.8 * near)), int(1.2 * near))]
+
+
+def pareto(costs: Sequence[float | tuple[float, ...]], values: Sequence[float]) -> list[int]:
+    """The Pareto front: the places of all that nothing else dominates, by rising cost.
+
+    One dominates another if it is at most as dear in every cost, at least as good, and better in one of these. Costs
+    are numbers, or tuples of several costs each. Of equals all are kept. A nan, cost or value, is never on the front.
+
+    >>> pareto([1, 2, 3, 3], [70, 75, 74, 78])
+    [0, 1, 3]
+    """
+    costs = [cost if isinstance(cost, tuple) else (cost,) for cost in costs]
+    rows = [(*cost, -value) for cost, value in zip(costs, values, strict=True)]
+    rows = [None if any(x != x for x in row) else row for row in rows]
+
+    def beaten(row):
+        return any(other != row and all(a <= b for a, b in zip(other, row, strict=True)) for other in rows if other)
+
+    return sorted((i for i, row in enumerate(rows) if row and not beaten(row)), key=lambda i: rows[i])

@@ -172,6 +172,24 @@ def test_agreement(expected, got, same):
     assert agree(plain(expected), plain(got)) is same
 
 
+@pytest.mark.parametrize("expected, got, same", [
+    ([1, 0, 1], [True, False, True], True), ([1, 0], numpy.array([True, False]), True),
+    ([1, 0], [numpy.True_, numpy.False_], True), ([1, 0], [True, True], False), ([1, 0, 1], [True, False], False),
+    ([1, 2], [True, True], False), ([1, 0], [True, 0], False), ([True, False], [1, 0], False), ([1.0], [True], False),
+])  # fmt: skip
+def test_a_mask_may_be_made_of_truth_values(expected, got, same):
+    assert agree(plain(expected), plain(got)) is same
+
+
+@pytest.mark.parametrize("expected, got, same", [
+    (2.8e-17, 1.5e-8, True), (0.0, -1.5e-8, True), (0.4881, 0.4882, False), (3, 3.00005, False),
+    ([0.0, 0.5], [1e-8, 0.5], True), (numpy.array([0.0, 0.5]), numpy.array([1e-8, 0.5]), True),
+    (numpy.array([0.0, 0.5]), numpy.array([2e-4, 0.5]), False), (numpy.array([3]), [3.00005], False),
+])  # fmt: skip
+def test_an_exercise_may_allow_an_absolute_error_and_whole_numbers_stay_exact(expected, got, same):
+    assert agree(plain(expected), plain(got), absolute=6e-5) is same
+
+
 # What a wrong answer is told
 
 
@@ -327,6 +345,17 @@ def test_an_error_is_told_in_plain_words_with_the_call_and_the_line():
     assert "    area(height=2, width=3, stride=1)" in message and "expected" not in message
     assert "It divides by zero, in the line `return height / (stride - 1)`." in message
     assert "ZeroDivisionError" in message
+
+
+def test_errors_elsewhere_are_not_laid_to_the_case_that_is_shown():
+    def answer(height, width, stride):
+        return 1 if height == 2 else height / 0
+
+    message = verdict(answer).message
+    others, there = len(area_cases(0)) - 1, sum(case["height"] != 2 for case in area_cases(0))
+    assert "    area(height=2, width=3, stride=1)" in message and "got       1" in message
+    assert f"This case is wrong; on {there} of the {others} other cases your function stops with an error." in message
+    assert "It divides by zero" in message
 
 
 def test_an_error_that_the_answer_raises_is_told_without_a_guess_at_its_cause():

@@ -22,16 +22,21 @@ MAY = {
     "download": "home",
     "containers": "download",
     "images": "download home",
-    "data": "shapes containers download images home",
+    "data_folder": "download images",
+    "data": "shapes containers data_folder download images home",
     "recipe": "",
     "ingredients": "recipe",
     "train": "recipe ingredients",
     "atlas": "arch cost model train recipe home",
     "search": "arch cost",
+    "transfer": "arch atlas download home model train",
+    "corruptions": "",
+    "deploy": "",
+    "compress": "",
     "runner": "arch cost data recipe atlas",
     "explain": "arch model data train atlas",
     "figures": "arch cost svg",
-    "explorers": "arch cost svg",
+    "explorers": "arch cost recipe search svg",
     "asking": "home svg",
     "checking": "home exercises",
     "exercises": "checking",
@@ -44,7 +49,7 @@ LATE = {("checking", "exercises")}
 TAUGHT = "arch cost model data train atlas search"  # what a sheet of exercises may import besides
 STANDARD_LIBRARY_ONLY = ("__init__", "home", "arch", "cost", "svg", "recipe")
 HEAVY = {"torch", "torchvision", "matplotlib", "fvcore"}
-HEAVY_AT_TOP = {"model": {"torch"}, "ingredients": {"torch"}, "train": {"torch"}, "figures": {"matplotlib"}}
+HEAVY_AT_TOP = dict.fromkeys(("model", "compress", "ingredients", "train"), {"torch"}) | {"figures": {"matplotlib"}}
 WIDGETS = ("explorers", "asking")
 
 

@@ -275,7 +275,7 @@ def test_workers_end_when_their_parent_was_killed(tmp_path):
         (lambda text: text.replace("3_262_768", "3_000_000"), "network 1 has 3,262,768 MACs, and the plan says 3,0"),
         (lambda text: text.replace("0, 1, 2, 3", "0, 1, 1"), "lists a network or a seed twice"),
         (lambda text: text.replace('study = "trial"', ""), "it has no study"),
-        (lambda text: text.replace("images", 'base = "b77"\nimages'), "base is 'b77'; there are nano, b0"),
+        (lambda text: text.replace("images", 'base = "b77"\nimages'), "base is 'b77'; there are nano, fused, b0"),
         (lambda text: text.replace("width = 1.55", "width = -1"), "network 3: .*multipliers are positive"),
         (lambda text: text + "}", "is not valid TOML"),
         (lambda text: text + "learning_rate = 1", "its recipe won't do: .*learning_rate"),
@@ -304,7 +304,8 @@ def test_the_courses_plans_compare_networks_of_equal_macs(path):
         assert len(shapes) == len(networks) >= 4
         assert max(macs) / min(macs) < 1.03
     seeds = {job.recipe["seed"] for job in jobs}
-    assert len(jobs) == len(seeds) * len({(job.family, job.architecture) for job in jobs}), "every network, every seed"
+    asked = {(job.family, job.architecture, str(job.recipe | {"seed": 0})) for job in jobs}
+    assert len(jobs) == len(seeds) * len(asked), "every network with every recipe, every seed"
 
 
 def test_the_command_trains_a_plan_and_shows_it(tmp_path, monkeypatch, capsys):

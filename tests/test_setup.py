@@ -18,9 +18,11 @@ CONDA = yaml.safe_load((ROOT / "environment.yml").read_text())
 LOCK = (ROOT / "requirements.lock").read_text()
 
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
-IMPORT_NAMES = {"PIL": "pillow"}
-# Imported only where something else has brought it along: parquet files, JupyterLab, a notebook's kernel.
+IMPORT_NAMES = {"PIL": "pillow", "sklearn": "scikit-learn"}
+# Imported only where something else has brought it along: parquet files, JupyterLab, a notebook's kernel, the extra
+# "deploy".
 OPTIONAL = {"pyarrow", "jupyterlab", "IPython", "jupytext", "nbformat", "nbclient"}
+OPTIONAL |= {"onnx", "onnxruntime", "torchao"}
 
 
 def declared(*extras: str) -> dict[str, str]:

@@ -8,7 +8,6 @@ import random
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path

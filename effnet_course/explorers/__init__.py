@@ -13,6 +13,10 @@ from effnet_course.explorers.lesson04 import STAGE_TABLE, stage_table
 from effnet_course.explorers.lesson05 import dimensions, dimensions_explorer
 from effnet_course.explorers.lesson06 import COMPOUND, compound
 from effnet_course.explorers.lesson07 import coefficient_search, search_explorer
+from effnet_course.explorers.lesson08 import recipe, recipe_explorer
+from effnet_course.explorers.lesson09 import evidence, evidence_explorer
+from effnet_course.explorers.lesson10 import budget, budget_explorer
+from effnet_course.explorers.lesson11 import quantisation, quantisation_explorer
 
 __all__ = [
     "COMPOUND",
@@ -22,15 +26,23 @@ __all__ = [
     "STAGE_TABLE",
     "Explorer",
     "Slider",
+    "budget",
+    "budget_explorer",
     "coefficient_search",
     "compound",
     "convolution",
     "dimensions",
     "dimensions_explorer",
+    "evidence",
+    "evidence_explorer",
     "first_slider",
     "gates",
     "gates_explorer",
     "mbconv",
+    "quantisation",
+    "quantisation_explorer",
+    "recipe",
+    "recipe_explorer",
     "search_explorer",
     "stage_table",
 ]
