@@ -8,15 +8,12 @@ import math
 import random
 
 from effnet_course.checking import Case, Exercise, Misconception
+from effnet_course.exercises.drawing import cases
 
 # A misconception is one thing to read: what is wrong, the wrong function, the hint.
 # fmt: off
 SHAPE = ("in_channels", "out_channels", "kernel", "height", "width")
 CONVOLUTION = (*SHAPE, "stride", "padding", "groups")
-
-
-def _cases(names: tuple[str, ...], rows: list[tuple]) -> list[Case]:
-    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _outputs(size: int, kernel: int, stride: int, padding: int) -> int:
@@ -58,11 +55,11 @@ def _random_convolutions(seed: int, count: int) -> list[Case]:
         rows.append((groups * draw.randint(1, 12), groups * draw.randint(1, 12), kernel,
                      draw.randint(7, 60), draw.randint(7, 60), draw.choice([1, 1, 2, 3]),
                      draw.choice([0, (kernel - 1) // 2, 1]), groups))
-    return sorted(_cases(CONVOLUTION, rows), key=lambda case: conv_macs(**case))
+    return sorted(cases(CONVOLUTION, rows), key=lambda case: conv_macs(**case))
 
 
 def mac_cases(seed: int) -> list[Case]:
-    return _cases(CONVOLUTION, MAC_CASES) + _random_convolutions(seed, 14)
+    return cases(CONVOLUTION, MAC_CASES) + _random_convolutions(seed, 14)
 
 
 def _macs(out=lambda size, kernel, stride, padding: _outputs(size, kernel, stride, padding),
@@ -203,7 +200,7 @@ def param_cases(seed: int) -> list[Case]:
         (8, 8, 5, 9, 9, 1, 2, 8, True),
     ]
     drawn = [dict(case, bias=k % 2 == 0) for k, case in enumerate(_random_convolutions(seed, 12))]
-    return _cases((*CONVOLUTION, "bias"), fixed) + sorted(drawn, key=lambda case: conv_params(**case))
+    return cases((*CONVOLUTION, "bias"), fixed) + sorted(drawn, key=lambda case: conv_params(**case))
 
 
 def _params(window=lambda kernel: kernel**2, pairs=lambda i, o, groups: i // groups * o,
@@ -316,7 +313,7 @@ def ratio_cases(seed: int) -> list[Case]:
     draw = random.Random(f"01.ratio {seed}")
     drawn = [(draw.randint(1, 256), draw.randint(2, 512), draw.choice([2, 3, 5, 7]),
               draw.randint(4, 64), draw.randint(4, 64)) for _ in range(12)]
-    return _cases(SHAPE, fixed + sorted(drawn, key=math.prod))
+    return cases(SHAPE, fixed + sorted(drawn, key=math.prod))
 
 
 RATIO = Exercise(
@@ -387,7 +384,7 @@ def break_even_cases(seed: int) -> list[Case]:
         brink = min(abs(share * kernel**2 - 1), abs(share ** (-1 / growth) / kernel**2 - 1))
         if brink > 0.01:  # else a rounding error would decide whether there is a tie
             rows.append((kernel, share, growth))
-    return _cases(("kernel", "share", "growth"), rows)
+    return cases(("kernel", "share", "growth"), rows)
 
 
 def _widths(share=lambda share: share, window=lambda kernel: kernel**2, root=lambda growth: 1 / growth):
@@ -528,7 +525,7 @@ def roofline_cases(seed: int) -> list[Case]:
                       draw.randint(4, 60), draw.randint(4, 60), groups, draw.choice([1, 2, 4]),
                       draw.choice([1e11, 1e12, 1e13]), draw.choice([2e10, 5e10, 1e11])))
     names = (*SHAPE, "groups", "bytes_per_number", "flops_per_second", "bytes_per_second")
-    return _cases(names, fixed + sorted(drawn, key=lambda row: math.prod(row[:5])))
+    return cases(names, fixed + sorted(drawn, key=lambda row: math.prod(row[:5])))
 
 
 def _roof(flops_a_mac=2, moved=lambda i, o, weights, pixels: i + o + weights, size=lambda number: number,

@@ -10,13 +10,10 @@ import random
 import numpy as np
 
 from effnet_course.checking import Case, Exercise, Misconception
+from effnet_course.exercises.drawing import cases
 
 # A misconception is one thing to read: what is wrong, the wrong function, the hint.
 # fmt: off
-
-
-def _cases(names: tuple[str, ...], rows: list[tuple]) -> list[Case]:
-    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 # 02.1
@@ -73,7 +70,7 @@ def forward_cases(seed: int) -> list[Case]:
         expand = None if ratio == 1 else numbers(channels * ratio, channels)
         rows.append((numbers(channels, side, side), expand, numbers(channels * ratio, kernel, kernel),
                      numbers(out, channels * ratio), stride))
-    return _cases(("image", "expand", "kernels", "project", "stride"), rows)
+    return cases(("image", "expand", "kernels", "project", "stride"), rows)
 
 
 def _block(first=silu, second=silu, third=lambda x: x, unexpanded=lambda x: x, last=lambda x: x, end=lambda x: x,
@@ -237,7 +234,7 @@ def cost_cases(seed: int) -> list[Case]:
     drawn = [(draw.choice([1, 2, 3, 4, 6, 8]), draw.choice([3, 5, 7]), draw.randint(2, 96), draw.randint(2, 96),
               draw.randint(5, 60), draw.choice([1, 1, 2])) for _ in range(14)]
     drawn.append((1, 3, 32, 16, 112, 1))  # B0's first block, but for the gate
-    return _cases(BLOCK, fixed + sorted(drawn, key=lambda row: block_cost(*row)[1]))
+    return cases(BLOCK, fixed + sorted(drawn, key=lambda row: block_cost(*row)[1]))
 
 
 def _cost(window=lambda kernel: kernel**2, groups=True, expands=lambda e: e > 1, norm=2, wide=lambda e, i, o: e * i,
@@ -387,7 +384,7 @@ def swish_cases(seed: int) -> list[Case]:
             (-2.0, 0.25), (-1.0, 0.1)]
     draw = random.Random(f"02.swish {seed}")
     rows += [(round(draw.uniform(-6, 6), 2), draw.choice([0.25, 0.5, 1.0, 1.5, 2.0, 3.0])) for _ in range(12)]
-    return _cases(("x", "steepness"), [row for row in rows if row[0]])
+    return cases(("x", "steepness"), [row for row in rows if row[0]])
 
 
 def _swish(gate=lambda x, b: 1 / (1 + math.exp(-b * x)), value=lambda x, g: x * g,
@@ -522,7 +519,7 @@ def depth_cases(seed: int) -> list[Case]:
         rate = draw.choice([0.1, 0.2, 0.25, 0.4])
         chances = [draw.choice([0.02, 0.05, 0.55, 0.7, 0.85, 0.97]) for _ in range(images)]
         rows.append((branch, shortcut, rate, chances, k % 4 != 3))
-    return _cases(("branch", "shortcut", "rate", "draws", "training"), rows)
+    return cases(("branch", "shortcut", "rate", "draws", "training"), rows)
 
 
 def _depth(drops=lambda draw, rate: draw < rate, scale=lambda keep: 1 / keep, resting=lambda keep: 1.0, always=False,
@@ -673,7 +670,7 @@ def residual_cases(seed: int) -> list[Case]:
         stages = [[draw.choice([1, 4, 6]), draw.choice([3, 5]), draw.choice([1, 1, 2]), draw.choice([8, 16, 24]),
                    draw.randint(1, 4)] for _ in range(draw.randint(2, 5))]
         rows.append((draw.choice([8, 16, 24]), stages))
-    return _cases(("stem", "stages"), rows)
+    return cases(("stem", "stages"), rows)
 
 
 def _residuals(counts, total=False):
@@ -799,7 +796,7 @@ def memory_cases(seed: int) -> list[Case]:
         out = channels if k % 2 else draw.randint(2, 128)
         drawn.append((draw.choice([1, 2, 3, 4, 6]), draw.choice([3, 5]), channels, out, draw.randint(4, 56),
                       draw.choice([1, 1, 2]), draw.choice([1, 8, 32]), draw.choice([2, 4])))
-    return _cases(MEMORY_NAMES, fixed + sorted(drawn, key=lambda row: block_memory(*row)[0]))
+    return cases(MEMORY_NAMES, fixed + sorted(drawn, key=lambda row: block_memory(*row)[0]))
 
 
 def _memory(wide_times=3, filtered_times=3, expands=lambda e: e > 1, ends=lambda size, stride: -(-size // stride),

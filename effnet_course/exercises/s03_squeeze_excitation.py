@@ -7,6 +7,7 @@ import math
 import random
 
 from effnet_course.checking import Case, Exercise, Misconception
+from effnet_course.exercises.drawing import cases, numbers
 
 # A misconception is one thing to read: what is wrong, the wrong function, the hint.
 # fmt: off
@@ -14,17 +15,6 @@ from effnet_course.checking import Case, Exercise, Misconception
 
 def _sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x))
-
-
-def _cases(names: tuple[str, ...], rows: list[tuple]) -> list[Case]:
-    return [dict(zip(names, row, strict=True)) for row in rows]
-
-
-def _numbers(draw: random.Random, *shape: int, low: float = -2, high: float = 2, step: float = 0.25):
-    """A nested list of multiples of `step`, which floats hold exactly."""
-    if not shape:
-        return draw.randint(round(low / step), round(high / step)) * step
-    return [_numbers(draw, *shape[1:], low=low, high=high, step=step) for _ in range(shape[0])]
 
 
 # 03.1
@@ -55,12 +45,12 @@ def one_gate_cases(seed: int) -> list[Case]:
     draw = random.Random(f"03.one-gate {seed}")
     while len(rows) < 20:
         count = draw.randint(2, 6)
-        row = (_numbers(draw, count, low=-1), _numbers(draw, count), _numbers(draw) or 0.5,
-               _numbers(draw) or 1.5, _numbers(draw) or -0.5)
+        row = (numbers(draw, count, low=-1), numbers(draw, count), numbers(draw) or 0.5,
+               numbers(draw) or 1.5, numbers(draw) or -0.5)
         if abs(sum(w * m for w, m in zip(row[1], row[0], strict=True)) + row[2]) > 0.4 \
                 and 0.02 < one_gate(*row) < 0.98:
             rows.append(row)
-    return _cases(ONE_GATE, rows)
+    return cases(ONE_GATE, rows)
 
 
 def _gate(inner=lambda h: h * _sigmoid(h), outer=_sigmoid, biases=(1, 1), add_up=lambda products: sum(products)):
@@ -183,10 +173,10 @@ def se_cases(seed: int) -> list[Case]:
     for _ in range(10):
         channels, hidden = draw.randint(2, 6), draw.randint(1, 3)
         height, width = draw.randint(2, 3), draw.randint(2, 4)
-        rows.append((_numbers(draw, channels, height, width, low=-1, high=3), _numbers(draw, hidden, channels),
-                     [b or 0.5 for b in _numbers(draw, hidden)], _numbers(draw, channels, hidden),
-                     [b or -0.5 for b in _numbers(draw, channels)]))
-    return _cases(SE, rows)
+        rows.append((numbers(draw, channels, height, width, low=-1, high=3), numbers(draw, hidden, channels),
+                     [b or 0.5 for b in numbers(draw, hidden)], numbers(draw, channels, hidden),
+                     [b or -0.5 for b in numbers(draw, channels)]))
+    return cases(SE, rows)
 
 
 def _silu_array(h):
@@ -334,7 +324,7 @@ def width_cases(seed: int) -> list[Case]:
     draw = random.Random(f"03.width {seed}")
     rows += sorted((2 * draw.randint(4, 100), draw.choice([1, 3, 4, 6]), 2 * draw.randint(4, 160),
                     draw.choice([0.75, 0.5, 0.375, 0.25, 0.125, 0.0625])) for _ in range(12))
-    return _cases(WIDTH, rows)
+    return cases(WIDTH, rows)
 
 
 def _width(base=lambda i, e, o: i, whole=int, least=1):
@@ -421,7 +411,7 @@ def cost_cases(seed: int) -> list[Case]:
     draw = random.Random(f"03.cost {seed}")
     drawn = [(8 * draw.randint(1, 24), draw.choice([1, 3, 4, 6]), 8 * draw.randint(1, 40), draw.choice([3, 5]),
               draw.choice([7, 8, 14, 15, 28, 56]), 2 * draw.randint(1, 24)) for _ in range(10)]
-    return _cases(COST, rows + sorted(drawn, key=lambda row: math.prod(row)))
+    return cases(COST, rows + sorted(drawn, key=lambda row: math.prod(row)))
 
 
 def _cost(wide=lambda i, e: i * e, biases=lambda s, wide: s + wide, work=lambda weights, biases, pixels: weights,
@@ -619,14 +609,14 @@ def tell_cases(seed: int) -> list[Case]:
     draw = random.Random(f"03.tell {seed}")
     for channels in (2, 3):
         while True:
-            x = _numbers(draw, channels, 2, 4, low=0, high=4, step=0.5)
+            x = numbers(draw, channels, 2, 4, low=0, high=4, step=0.5)
             sums = [sum(_flat(channel)) for channel in x]
             if 0 not in sums and len(set(sums)) == channels and all(len(set(_flat(c))) > 3 for c in x):
                 break
         pairs += [(x, after) for _, after in _changes(x, draw)]
         dark = [[[p - 6 for p in row] for row in channel] for channel in x]  # all means below 0
         pairs += [(dark, [*dark[:-1], [[2 * p for p in row] for row in dark[-1]]]), (dark, _shuffled(dark, draw))]
-    return _cases(("before", "after"), pairs)
+    return cases(("before", "after"), pairs)
 
 
 def _told_by(look):

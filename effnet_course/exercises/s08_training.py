@@ -7,20 +7,10 @@ import math
 import random
 
 from effnet_course.checking import Case, Exercise, Misconception
+from effnet_course.exercises.drawing import cases, numbers
 
 # A misconception is one thing to read: what is wrong, the wrong function, the hint.
 # fmt: off
-
-
-def _cases(names: tuple[str, ...], rows: list[tuple]) -> list[Case]:
-    return [dict(zip(names, row, strict=True)) for row in rows]
-
-
-def _numbers(draw: random.Random, *shape: int, low: float = -2, high: float = 2, step: float = 0.25):
-    """A nested list of multiples of `step`, which floats hold exactly."""
-    if not shape:
-        return draw.randint(round(low / step), round(high / step)) * step
-    return [_numbers(draw, *shape[1:], low=low, high=high, step=step) for _ in range(shape[0])]
 
 
 # 08.1
@@ -50,7 +40,7 @@ def rate_cases(seed: int) -> list[Case]:
         warmup = draw.randint(1, epochs // 3)
         rows.append((draw.randrange(epochs), draw.randrange(1, batches), epochs, batches, warmup,
                      draw.choice([0.05, 0.1, 0.2, 0.256, 0.4])))
-    return _cases(RATE, rows)
+    return cases(RATE, rows)
 
 
 def _rate(step=lambda e, b, n: e * n + b, steps=lambda es, n: es * n, rise=lambda w, n: w * n,
@@ -186,10 +176,10 @@ def mixed_cases(seed: int) -> list[Case]:
     draw = random.Random(f"08.mixed {seed}")
     for count in (3, 3, 4, 4, 5, 6, 6, 8):
         classes = draw.randint(3, 6)
-        rows.append((_numbers(draw, count, 3), [draw.randrange(classes) for _ in range(count)],
-                     _numbers(draw, count, classes, low=-3, high=3), draw.choice([0.6, 0.7, 0.8, 0.9]),
+        rows.append((numbers(draw, count, 3), [draw.randrange(classes) for _ in range(count)],
+                     numbers(draw, count, classes, low=-3, high=3), draw.choice([0.6, 0.7, 0.8, 0.9]),
                      draw.choice([0.05, 0.1, 0.2])))
-    return _cases(MIXED, rows)
+    return cases(MIXED, rows)
 
 
 def _mixed(spread=lambda hot, q: hot * (1 - q) + q / hot.shape[1], partner=lambda a: a[::-1],
@@ -395,9 +385,9 @@ def average_cases(seed: int) -> list[Case]:
             ([3.0, -1.0, 2.0, 8.0], 0.22), ([1.0, 3.0, 2.0, 5.0], 0.2)]
     draw = random.Random(f"08.average {seed}")
     for count in (5, 8, 12, 20, 30, 60):
-        rows.append((_numbers(draw, count, low=1, high=6), draw.choice([0.5, 0.6, 0.7])))
-    rows.append((_numbers(draw, 120, low=1, high=6), 0.999))
-    return _cases(AVERAGE, rows)
+        rows.append((numbers(draw, count, low=1, high=6), draw.choice([0.5, 0.6, 0.7])))
+    rows.append((numbers(draw, 120, low=1, high=6), 0.999))
+    return cases(AVERAGE, rows)
 
 
 def _averaged(keep=lambda d, n: min(d, (1 + n) / (10 + n)), start=lambda w: w[0], skip=1, first=1, swapped=False,
@@ -506,8 +496,8 @@ def group_cases(seed: int) -> list[Case]:
     ]
     draw = random.Random(f"08.group {seed}")
     for groups, each in ((2, 2), (2, 3), (3, 2), (4, 2), (2, 4), (3, 3)):
-        rows.append((_numbers(draw, groups * each, 2, 3, low=-3, high=5), groups, draw.choice([0.001, 0.01, 0.1])))
-    return _cases(GROUP, rows)
+        rows.append((numbers(draw, groups * each, 2, 3, low=-3, high=5), groups, draw.choice([0.001, 0.01, 0.1])))
+    return cases(GROUP, rows)
 
 
 def _grouped(cut=lambda x, g: x.reshape(g, -1), back=lambda y, shape: y.reshape(shape),
@@ -633,13 +623,13 @@ def noise_cases(seed: int) -> list[Case]:
             ([2.0, 2.5, 3.0, 1.0, 4.0], 16, 2.5), ([0.0, -1.0, 4.0, 2.0, 2.0, -3.0], 9, 0.5)]
     draw = random.Random(f"08.noise {seed}")
     while len(rows) < 14:
-        means = _numbers(draw, draw.randint(5, 12), low=-3, high=5)
+        means = numbers(draw, draw.randint(5, 12), low=-3, high=5)
         row = means, draw.choice([2, 4, 8, 16, 32, 64, 128]), draw.choice([0.05, 0.1, 0.15, 0.2, 0.3])
         need = (_spread(means) / row[2]) ** 2 if len(set(means)) > 2 else 0
         biased = need * (len(means) - 1) / len(means)
         if 3 < need and 0.02 < need % 1 < 0.4 and math.ceil(biased) != math.ceil(need):
             rows.append(row)
-    return _cases(NOISE, rows)
+    return cases(NOISE, rows)
 
 
 def _spread(means):
@@ -786,7 +776,7 @@ def report_cases(seed: int) -> list[Case]:
         values = [_report()(*row)[1], _report(hits=_hits_first)(*row)[1], _report(mean=_of_means)(*row)[1]]
         if 0 < values[0] < 100 and (k == 1 or values[1] != values[0]) and abs(values[2] - values[0]) > 0.1:
             rows.append(row)
-    return _cases(REPORT, rows)
+    return cases(REPORT, rows)
 
 
 def _hits(z, y, k):
