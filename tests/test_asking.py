@@ -234,6 +234,15 @@ def test_the_right_choice_is_not_always_in_the_same_place(lesson):
     assert max(places.count(place) for place in set(places)) <= len(places) / 2
 
 
+@pytest.mark.parametrize("lesson", [name for name in LESSONS if name >= "05"])
+def test_from_lesson_05_on_there_are_four_choices_and_each_place_is_right_somewhere(lesson):
+    questions = asking.questions(lesson)
+    assert list(questions) == [f"{lesson}.q{n}" for n in range(1, len(questions) + 1)] and len(questions) >= 7
+    rights = [[c.get("correct", False) for c in q["choices"]] for q in questions.values()]
+    assert all(len(right) == 4 for right in rights)
+    assert {right.index(True) for right in rights} == {0, 1, 2, 3}
+
+
 def test_questions_give_nothing_away_before_they_are_answered(shown):
     asking.ask("01.q1", "01.q7")
     sent = json.dumps([str(w.get_state()) for w in all_widgets(shown[0])])

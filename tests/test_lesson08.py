@@ -1,7 +1,6 @@
 """Lesson 08: what the explorer weighs is what training averages, arms are told from the reference, figures say so."""
 
 import math
-import tomllib
 import xml.etree.ElementTree as ET
 from itertools import product
 from pathlib import Path
@@ -102,23 +101,15 @@ def test_every_extreme_is_a_picture_with_a_sentence(given):
             assert 0 <= float(text.get("x")) <= 680 and 0 <= float(text.get("y")) <= 336
 
 
-def test_moving_a_slider_changes_the_page():
+def test_every_step_of_a_slider_changes_the_page():
+    """Also where the warm-up of the average makes several decays alike."""
     controls, page = explorers.recipe(points()).children
     for slider in controls.children:
-        before = page.value
-        slider.value = slider.options[-1][1]
-        assert page.value != before
-
-
-def test_every_question_has_four_choices_and_one_right():
-    questions = tomllib.loads(QUESTIONS.read_text())["questions"]
-    assert [q["id"] for q in questions] == [f"08.q{n}" for n in range(1, 9)]
-    places = []
-    for question in questions:
-        assert len(question["choices"]) == 4 and sum(c.get("correct", False) for c in question["choices"]) == 1
-        assert all(len(choice["why"]) > 30 for choice in question["choices"])
-        places.append([c.get("correct", False) for c in question["choices"]].index(True))
-    assert set(places) == {0, 1, 2, 3}, "the right answer does not always stand in one place"
+        seen = []
+        for _, value in slider.options:
+            slider.value = value
+            seen.append(page.value)
+        assert all(before != after for before, after in zip(seen, seen[1:], strict=False)), slider.description
 
 
 def test_the_published_first_step_is_what_the_questions_say():

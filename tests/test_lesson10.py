@@ -3,7 +3,6 @@
 import json
 import math
 import time
-import tomllib
 import xml.etree.ElementTree as ET
 from itertools import product
 from pathlib import Path
@@ -121,16 +120,6 @@ def test_moving_a_slider_changes_the_page():
         before = page.value
         slider.value = slider.options[2][1]
         assert page.value != before
-
-
-def test_every_question_has_four_choices_and_one_right():
-    questions = tomllib.loads(QUESTIONS.read_text())["questions"]
-    assert [q["id"] for q in questions] == [f"10.q{n}" for n in range(1, 9)]
-    places = [[c.get("correct", False) for c in q["choices"]].index(True) for q in questions]
-    assert set(places) == {0, 1, 2, 3}
-    for question in questions:
-        assert len(question["choices"]) == 4 and sum(c.get("correct", False) for c in question["choices"]) == 1
-        assert all(len(choice["why"]) > 30 for choice in question["choices"])
 
 
 def test_the_kept_answers_give_the_recorded_accuracies():

@@ -137,7 +137,7 @@ def _result(r: Recorded) -> str:
 
 def recipe_sentence(s: RecipeState) -> str:
     if s.average:
-        averaged = f"Half of the moving average's weight lies in the last {s.half:,} of {STEPS:,} steps."
+        averaged = f"At decay {s.average:g} half of the average's weight is in the last {s.half:,} of {STEPS:,} steps."
     else:
         averaged = "No moving average: the last network is what you get."
     if s.exact:
@@ -165,7 +165,7 @@ def recipe_picture(s: RecipeState) -> str:
         svg.left_axis(y, 62, "rate", right=372, ticks=5, room=46),
         svg.line([(62, 186), (372, 186)]),
         svg.line([(x(step), y(s.rates[step])) for step in shown], svg.BLUE, 2.5),
-        svg.text(62, 212, "What the moving average weighs, at the end", bold=True),
+        svg.text(62, 212, "The moving average's weights" + (f", decay {s.average:g}" if s.average else ""), bold=True),
         svg.bottom_axis(x, 300, "step", ticks=5),
     ]
     if s.weights:
