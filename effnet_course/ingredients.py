@@ -99,6 +99,19 @@ class RMSProp(torch.optim.Optimizer):
                 p.sub_(state["velocity"].mul_(group["momentum"]).add_(step))
 
 
+def shrink(images: Tensor, recipe: Recipe, epoch: int) -> Tensor:
+    """In the first half of the epochs, a batch (N, C, H, H) at the recipe's `early_pixels`; else the batch as it is.
+
+    Training on growing images: early epochs, which learn what is coarse, cost a fraction (M. Tan and Q. V. Le,
+    "EfficientNetV2", ICML 2021, section 4).
+    """
+    if 2 * epoch >= recipe.epochs or not 0 < recipe.early_pixels < images.shape[-1]:
+        return images
+    size = (recipe.early_pixels, recipe.early_pixels)
+    small = nn.functional.interpolate(images, size, mode="bilinear", antialias=True)
+    return small.contiguous(memory_format=torch.channels_last)
+
+
 def plan_mixing(recipe: Recipe, epoch: int, steps: int) -> list[tuple[float, tuple | None]] | None:
     """For each step of an epoch (share of the own image, where the other's box has its middle); None: no mixing."""
     if not recipe.mixup and not recipe.cutmix:

@@ -31,6 +31,7 @@ class Recipe:
     label_smoothing: float = 0.1
     flip: bool = True  #: mirror half of the images
     shift: int = 2  #: move images by up to so many pixels each way, edges repeated
+    early_pixels: int = 0  #: images are shrunk to so many pixels in the first half of the epochs; 0: they are not
     mixup: float = 0.0  #: concentration of mixup: images are blended in pairs; 0: not
     cutmix: float = 0.0  #: concentration of cutmix: a box of each image is another's; with both, one of them each step
     average: float = 0.0  #: decay of the moving average of the weights, which is then what is evaluated; 0: none
@@ -46,6 +47,8 @@ class Recipe:
             raise TrainingError(f"precision is {self.precision!r}; it is 'float32' or 'bfloat16'.")
         if self.epochs < 1 or self.batch < 1 or self.rate <= 0 or not 0 <= self.warmup < 1:
             raise TrainingError("A recipe needs epochs and batch of 1 or more, a rate above 0 and a warmup in [0, 1).")
+        if self.early_pixels < 0:
+            raise TrainingError("early_pixels is a number of pixels, or 0: the images stay as they are.")
         if min(self.mixup, self.cutmix) < 0 or not 0 <= self.average < 1:
             raise TrainingError("mixup and cutmix are 0 or more; average is a decay in [0, 1).")
 

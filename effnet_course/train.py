@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from effnet_course.ingredients import averaged, frozen, hold_statistics, make_optimizer, mix, plan_mixing
+from effnet_course.ingredients import averaged, frozen, hold_statistics, make_optimizer, mix, plan_mixing, shrink
 from effnet_course.recipe import Recipe, TrainingError
 
 CHECKPOINT_SECONDS = 60
@@ -188,7 +188,7 @@ def _fit(model, train, validation, recipe, checkpoint, device, progress, rates) 
             pixels = augment(torch.from_numpy(train.pixels[index]), flips[mine], shifts[mine])
             labels = torch.from_numpy(train.labels[index]).to(device)
             try:
-                images, share = to_input(pixels.to(device)), 1.0
+                images, share = shrink(to_input(pixels.to(device)), recipe, epoch), 1.0
                 if mixing:
                     images, share = mix(images, *mixing[step])
                 with mixed:

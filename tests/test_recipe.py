@@ -8,7 +8,7 @@ import torch
 from test_train import RECIPE, network, pictures, quiet_fit, weights
 from torch import nn
 
-from effnet_course.ingredients import RMSProp, averaged, mix, plan_mixing
+from effnet_course.ingredients import RMSProp, averaged, mix, plan_mixing, shrink
 from effnet_course.recipe import Recipe
 from effnet_course.train import evaluate
 
@@ -82,6 +82,14 @@ def test_mixing_is_drawn_anew_each_epoch_and_the_same_each_time():
     assert all(middle is None for _, middle in plan_mixing(Recipe(mixup=1.0), 0, 50))
 
 
+def test_images_are_small_in_the_first_half_of_the_epochs_and_keep_their_brightness():
+    recipe, images = Recipe(epochs=5, early_pixels=6), torch.rand(4, 3, 8, 8)
+    sides = [shrink(images, recipe, epoch).shape[2:] for epoch in range(5)]
+    assert sides == [(6, 6)] * 3 + [(8, 8)] * 2
+    assert torch.allclose(shrink(images, recipe, 0).mean((2, 3)), images.mean((2, 3)), atol=0.03)
+    assert shrink(images, Recipe(), 0) is images is shrink(images, Recipe(early_pixels=8), 0)
+
+
 def test_an_average_forgets_its_random_start_and_then_moves_slowly():
     model = nn.Linear(1, 1, bias=False)
     average = averaged(model, 0.9)
@@ -104,7 +112,8 @@ def test_running_statistics_are_averaged_too_and_counters_copied():
     assert 0 < average.module.running_mean[0] < model.running_mean[0]
 
 
-EVERYTHING = replace(RECIPE, mixup=0.2, cutmix=1.0, average=0.9, schedule="staircase", optimizer="rmsprop", rate=0.01)
+EVERYTHING = replace(RECIPE, mixup=0.2, cutmix=1.0, average=0.9, schedule="staircase", optimizer="rmsprop", rate=0.01,
+                     early_pixels=8)  # fmt: skip
 
 
 def test_what_is_measured_and_kept_is_the_average():

@@ -289,7 +289,7 @@ def test_other_errors_are_not_called_memory():
 @pytest.mark.parametrize(
     "wrong",
     [{"optimizer": "adam"}, {"rate": 0}, {"warmup": 1}, {"precision": "int8"}, {"schedule": "cos"}, {"mixup": -1},
-     {"average": 1}],
+     {"average": 1}, {"early_pixels": -1}],
 )  # fmt: skip
 def test_an_impossible_recipe_is_refused(wrong):
     with pytest.raises(TrainingError):
