@@ -163,3 +163,16 @@ def test_the_recorded_arms_have_one_reference():
     _, table = lesson08.arms(settings)
     assert sum(not arm.changed for arm in table) == 1
     assert len({(run.dataset, run.training_images, run.resolution) for run in rows}) == 1, "arms share their data"
+
+
+def test_the_groups_that_the_lesson_names_are_those_of_the_rows():
+    rows = [run for run in atlas.runs() if run.study == "cifar10-recipe"]
+    found = {}
+    for run in rows:
+        found.setdefault(run.label, []).append(run.validation[-1])
+    points = {label: np.mean(values) - np.mean(found["reference"]) for label, values in found.items()}
+    assert {label for label, p in points.items() if p < -5} == {
+        "no warm-up", "constant rate", "no augmentation", "group norm", "batch 512, rate 1.2", "cutmix 1"}  # fmt: skip
+    assert min(points, key=points.get) == "cutmix 1" and -9 < points["cutmix 1"] < -7
+    alike = ("no label smoothing", "moving average 0.998", "stochastic depth 0.1", "relu for silu", "float32")
+    assert all(abs(points[label]) < 1 for label in alike)

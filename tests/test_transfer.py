@@ -189,6 +189,16 @@ def test_a_probe_learns_and_gives_scores_for_each_class():
         transfer.linear_probe(values, labels + 1)
 
 
+def test_a_probe_weighs_features_alike_whatever_their_size():
+    """What tells the classes apart is here a thousand times smaller than what does not."""
+    draw = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    telling = labels + draw.normal(0, 0.1, 200)
+    values = np.stack([0.001 * telling, draw.normal(0, 1, 200)], axis=1)
+    probe = transfer.linear_probe(values, labels)
+    assert (probe.predict(values) == labels).mean() > 0.98
+
+
 def test_wilson_s_interval_holds_the_shares_within_two_deviations():
     for correct, count in ((0, 10), (3, 10), (27, 30), (60, 60)):
         low, high = transfer.wilson(correct, count)

@@ -696,6 +696,9 @@ if len(drops) > 1:
 figures.ablation(compared, level)
 
 # %% [markdown]
+# Three groups. More than five points: no warm-up, a rate that never falls, no augmentation, group norm, a batch of 512 (which leaves a quarter of the steps). Within a point: smoothing, averaging, stochastic depth, ReLU for SiLU, float32 for bfloat16; one
+# seed can't tell that from nothing. And cutmix costs eight points. It makes each picture harder, and eight epochs are too few to learn even the plain ones. Whether it pays in hundreds of epochs, these runs don't say.
+#
 # Each bar is a difference of few seeds at one length of training, in one network. If twenty parts did nothing at all, one of the twenty intervals would still miss 0, on average. And parts *interact*: what helps alone may not help beside another.
 #
 # ## Explore
