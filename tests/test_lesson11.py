@@ -117,3 +117,11 @@ def test_the_figures_say_what_they_draw():
     assert "whole: 649 kB, 79.4 %, 1.50 ms" in figures.compression_steps([row]).text
     assert "Nothing recorded yet" in figures.compression_steps([]).text
     assert math.isfinite(row["test"])
+
+
+def test_what_the_lesson_says_of_two_other_runtimes_was_recorded():
+    rows = {row["runtime"]: row for row in json.loads((atlas.RECORDS / "runtimes.json").read_text())}
+    assert max(row["difference"] for row in rows.values()) < 1e-5
+    share = {name: row["ms"] / row["pytorch_ms"] for name, row in rows.items()}
+    assert round(1 / share["litert"]) == 8 and round(1 / share["executorch"]) == 5
+    assert {row["network"] for row in rows.values()} == {"nano-16px"}
