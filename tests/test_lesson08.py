@@ -176,3 +176,11 @@ def test_the_groups_that_the_lesson_names_are_those_of_the_rows():
     assert min(points, key=points.get) == "cutmix 1" and -9 < points["cutmix 1"] < -7
     alike = ("no label smoothing", "moving average 0.998", "stochastic depth 0.1", "relu for silu", "float32")
     assert all(abs(points[label]) < 1 for label in alike)
+
+
+def test_what_the_lesson_says_of_ten_minutes_was_recorded():
+    runs = {run.study: run for run in atlas.runs() if run.study in ("fused-20-epochs", "ten-minutes") and run.seed == 0}
+    short, long = runs["ten-minutes"], runs["fused-20-epochs"]
+    assert short.seconds < 600 < long.seconds and short.changes == {"activation": "relu"}
+    assert round(short.test[-1], 1) in (89.6, 89.7) and 90 - short.test[-1] == pytest.approx(1 / 3, abs=0.05)
+    assert 90 - long.test[-1] == pytest.approx(0.1, abs=0.03)
