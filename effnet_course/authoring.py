@@ -177,6 +177,40 @@ def release(root: Path = ROOT) -> list[str]:
     return changed
 
 
+NBGRADER = """\
+# Sheets for nbgrader: in this folder, `nbgrader generate_assignment sheet01`.
+c = get_config()
+c.CourseDirectory.course_id = "effnet"
+c.ClearSolutions.code_stub = {{"python": {stub!r}}}
+c.ClearSolutions.text_stub = ""
+c.ExecutePreprocessor.timeout = 60
+"""
+
+
+def nbgrader(folder: Path, root: Path = ROOT, sheet: Callable[[str], list] = _sheet) -> list[Path]:
+    """Write the solved sheets as nbgrader's sources, source/sheetNN/, and a configuration; return the files.
+
+    What `nbgrader generate_assignment` makes of them is the sheet that students get from `exercises/`. Raises OSError
+    where a file cannot be written; a configuration that is there is kept.
+    """
+    made, written = build(root, sheet, outputs=False), []
+    for path, text in made.items():
+        if not path.startswith("solutions/"):
+            continue
+        solved, released = json.loads(text), json.loads(made[path.replace("solutions/", "exercises/", 1)])
+        solved["cells"][0] = released["cells"][0]  # it does not say that it is solved
+        name = Path(path).name
+        file = folder / "source" / f"sheet{name[:2]}" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(solved, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+        written.append(file)
+    settings = folder / "nbgrader_config.py"
+    if not settings.exists():
+        settings.write_text(NBGRADER.format(stub=STUB), encoding="utf-8", newline="\n")
+        written.append(settings)
+    return written
+
+
 def differences(root: Path = ROOT) -> list[str]:
     """A sentence for each notebook that is not what its source gives, or that has no source."""
     made = build(root)

@@ -8,6 +8,7 @@ another.
 
 import copy
 import functools
+import hashlib
 import html
 import inspect
 import json
@@ -20,7 +21,7 @@ import time
 import traceback
 import types
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from effnet_course.home import home
@@ -79,6 +80,8 @@ class Exercise:
     """A sentence to take away, shown with a right answer."""
     constant: bool = False
     """The answer is one value that the student has to find: "expected" is then never shown."""
+    varies: "Varies | None" = None
+    """What the variants of a class set in place of this task, if anything."""
 
     @property
     def function(self) -> str:
@@ -89,6 +92,40 @@ class Exercise:
     def signature(self) -> str:
         """The first line of a student's function, with its types."""
         return f"def {self.function}{inspect.signature(self.reference)}:"
+
+
+@dataclass(frozen=True)
+class Varies:
+    """How the variants of a sheet differ in one exercise: the same question with another value in it."""
+
+    make: Callable[..., Exercise]
+    """The exercise for given values; called with none, the published one."""
+    values: tuple[dict[str, Any], ...]
+    """The values that a variant draws one of, as parameters of `make`. The published ones are not among them."""
+    phrases: tuple[tuple[str, str], ...]
+    """What the sheet says, its solution included, and what a variant says there, with a {parameter} for a value."""
+
+
+def varied(exercise: Exercise, key: str) -> Exercise:
+    """The exercise as it stands in the variant with this key: itself, where it does not vary.
+
+    Whoever answers the published task instead is recognised, as by any other misconception.
+    """
+    if exercise.varies is None or not key:
+        return exercise
+    published = Misconception(
+        "answers the published sheet",
+        exercise.reference,
+        "That is right for the sheet as it was published. This one asks for something else: read the text once more.",
+    )
+    made = exercise.varies.make(**drawn(exercise, key))
+    return replace(made, varies=exercise.varies, misconceptions=(*made.misconceptions, published))
+
+
+def drawn(exercise: Exercise, key: str) -> dict[str, Any]:
+    """The values that the variant with this key sets in an exercise that varies."""
+    number = int(hashlib.sha256(f"{key} {exercise.id}".encode()).hexdigest(), 16)
+    return exercise.varies.values[number % len(exercise.varies.values)]
 
 
 @dataclass(frozen=True)
@@ -139,9 +176,9 @@ def check(id: str, answer: Any) -> Verdict:
     """Compares an answer with an exercise's reference, shows the verdict, and returns it.
 
     `id` is the exercise's, such as "01.3"; `answer` the student's function (or the value, where an exercise
-    asks for a constant). A wrong, broken or missing answer never raises, except under nbgrader's autograder,
-    where the cell of a wrong answer must fail. A right answer is noted in `progress.jsonl` in the student's
-    folder.
+    asks for a constant). A wrong, broken or missing answer never raises, except when nbgrader grades or validates
+    the notebook, where the cell of a wrong answer must fail. A right answer is noted in `progress.jsonl` in the
+    student's folder.
     """
     global _LAST_SHOWN
     verdict = _verdict(id, answer)
@@ -149,9 +186,24 @@ def check(id: str, answer: Any) -> Verdict:
     _LAST_SHOWN = (verdict, _execution_count())
     if verdict.passed:
         _record(verdict)
-    elif os.environ.get("NBGRADER_EXECUTION") == "autograde":
+    elif os.environ.get("NBGRADER_EXECUTION"):
         raise AssertionError(verdict.message)
     return verdict
+
+
+_VARIANT = ""
+
+
+def variant(key: str) -> None:
+    """Says which variant of the sheet this notebook is; every later check and hint is of that variant.
+
+    The line stands in the sheets that `effnet-course variant` writes. Raises ValueError if the key is not as it was
+    written.
+    """
+    global _VARIANT
+    if not re.fullmatch(r"[0-9a-f]{12}", str(key)):
+        raise ValueError(f"{key!r} is no variant: put back the line as it stood in the sheet that you were given.")
+    _VARIANT = key
 
 
 def hint(id: str, number: int = 1) -> None:
@@ -174,7 +226,7 @@ def _verdict(id: str, answer: Any) -> Verdict:
     exercise = _find(id)
     if exercise is None:
         return Verdict(str(id), False, 0, None, _unknown(id))
-    cases = exercise.cases(0)
+    cases = exercise.cases(int(_VARIANT or "0", 16))
     verdict = judge(exercise, cases, run(answer, cases))
     used = helpers_used(answer, exercise.helpers) if verdict.passed else []
     if used:
@@ -192,7 +244,8 @@ def _find(id: str) -> Exercise | None:
 
     wanted = str(id).strip().zfill(4)
     exercises = sheet(wanted[:2]) if wanted[:2] in sheets() else ()
-    return next((exercise for exercise in exercises if exercise.id == wanted), None)
+    found = next((exercise for exercise in exercises if exercise.id == wanted), None)
+    return found and varied(found, _VARIANT)
 
 
 def _unknown(id: str) -> str:
@@ -340,7 +393,7 @@ def agree(expected: Any, got: Any, tolerance: float = 1e-6, absolute: float = 0.
     """
     if isinstance(expected, (list, tuple)):
         got = got.tolist() if hasattr(got, "shape") else got
-        if _is_list_of(bool, got) and _is_list_of(int, expected) and set(expected) <= {0, 1}:
+        if _is_list_of(bool, got) and _is_list_of(int, expected):
             got = [int(item) for item in got]  # a mask
         return (
             isinstance(got, (list, tuple))

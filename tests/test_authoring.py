@@ -6,12 +6,12 @@ import re
 import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
 import pytest
+from installed import course_wheel, python_without_the_course
 
 from effnet_course import authoring
 from effnet_course.authoring import SETUP, SourceError
@@ -342,27 +342,13 @@ def test_statistics_say_what_is_unusual(root):
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory):
-    """A Python that has every package of this one but the course."""
-    folder = tmp_path_factory.mktemp("python")
-    venv.create(folder, symlinks=os.name != "nt")
-    (site,) = folder.glob("lib/python*/site-packages")
-    (site / "others.pth").write_text(
-        "\n".join(path for path in sys.path if path.endswith("site-packages")) + "\n"
-    )
-    return folder / "bin/python"
+    return python_without_the_course(tmp_path_factory.mktemp("python") / "venv")[0]
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """The course as a wheel, made to ask for a torch that nobody has."""
-    folder = tmp_path_factory.mktemp("wheel")
-    for name in ("pyproject.toml", "README.md"):
-        shutil.copy(ROOT / name, folder)
-    shutil.copytree(ROOT / "effnet_course", folder / "effnet_course")
-    edit(folder, "pyproject.toml", '"torch>=', '"torch>=1000.')
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "."]
-    subprocess.run(command, cwd=folder, check=True)
-    return next(folder.glob("*.whl"))
+    return course_wheel(tmp_path_factory.mktemp("wheel"), '"torch>=', '"torch>=1000.')
 
 
 AFTERWARDS = """

@@ -5,10 +5,11 @@ Where an exercise speaks of runs, the case hands them over: made up from a seed,
 
 import math
 import random
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 
 from effnet_course.arch import B0, NANO
-from effnet_course.checking import Case, Exercise, Misconception
+from effnet_course.checking import Case, Exercise, Misconception, Varies
 from effnet_course.cost import network_cost
 
 # A misconception is one thing to read: what is wrong, the wrong function, the hint.
@@ -113,19 +114,15 @@ FIELD = Exercise(
 
 # 05.2
 
-Z90 = 3.29
-
-
-def blocks_to_cover(resolution: int, first: list[list[int]], kernel: int) -> tuple[int, int]:
-    """Blocks to add so that the theoretical field covers the image, and so that the part in use does."""
-    return _cover()(resolution, first, kernel)
+STRETCH = 3.29
 
 
 def _cover(start=1, step_of=lambda step: step, spread=lambda k, step: step**2 * (k**2 - 1) / 12,
-           used=lambda total: Z90 * math.sqrt(total), covers=lambda side, resolution: side >= resolution,
+           stretch=STRETCH, used=None, covers=lambda side, resolution: side >= resolution,
            first_of=lambda first: first, count=lambda n, first: n, report=lambda a, b: (a, b), image=lambda r: r,
            least=0, jump=lambda step, stride: step * stride, first_spread=None, block_spread=None,
            first_reach=lambda k, step, stride: (k - 1) * step):
+    used = used or (lambda total: stretch * math.sqrt(total))
     first_spread = first_spread or (lambda k, step, stride: spread(k, step))
     block_spread = block_spread or spread
 
@@ -149,42 +146,37 @@ def _cover(start=1, step_of=lambda step: step, spread=lambda k, step: step**2 * 
     return answer
 
 
-def _cover_linear(resolution, first, kernel):
-    theory = blocks_to_cover(resolution, first, kernel)[0]
+def _cover_linear(resolution, first, kernel, stretch):
+    theory = _cover()(resolution, first, kernel)[0]
     step, deviations = 1, []
     for k, stride in first:
         deviations.append(step * math.sqrt((k**2 - 1) / 12))
         step *= stride
     more, n = step * math.sqrt((kernel**2 - 1) / 12), 0
-    while Z90 * (sum(deviations) + n * more) < resolution:
+    while stretch * (sum(deviations) + n * more) < resolution:
         n += 1
     return theory, n
 
 
-def _cover_one_too_few(resolution, first, kernel):
-    a, b = blocks_to_cover(resolution, first, kernel)
+def _cover_one_too_few(resolution, first, kernel, stretch):
+    a, b = _cover(stretch=stretch)(resolution, first, kernel)
     return max(0, a - 1), max(0, b - 1)
 
 
-def _cover_not_below_zero(resolution, first, kernel, whole=math.ceil):
+def _cover_not_below_zero(resolution, first, kernel, stretch, whole=math.ceil):
     side, step, total = 1, 1, 0.0
     for k, stride in first:
         side, total, step = side + (k - 1) * step, total + step**2 * (k**2 - 1) / 12, step * stride
-    wanted = (resolution / Z90) ** 2
+    wanted = (resolution / stretch) ** 2
     return (whole((resolution - side) / ((kernel - 1) * step)),
             whole((wanted - total) / (step**2 * (kernel**2 - 1) / 12)))
 
 
-def _cover_rounded(whole):
-    return lambda resolution, first, kernel: [
-        max(0, n) for n in _cover_not_below_zero(resolution, first, kernel, whole)]
+def _cover_rounded(resolution, first, kernel, stretch, whole=math.ceil):
+    return [max(0, n) for n in _cover_not_below_zero(resolution, first, kernel, stretch, whole)]
 
 
-def _cover_in_closed_form(resolution, first, kernel):
-    return [max(0, n) for n in _cover_not_below_zero(resolution, first, kernel)]
-
-
-def _cover_by_lists(resolution, first, kernel):
+def _cover_by_lists(resolution, first, kernel, stretch):
     def need(side):
         n = 0
         while side([*first, *[[kernel, 1]] * n]) < resolution:
@@ -193,7 +185,7 @@ def _cover_by_lists(resolution, first, kernel):
 
     def used(layers):
         steps = [math.prod(s for _, s in layers[:n]) for n in range(len(layers))]
-        return Z90 * sum(a * a * (k * k - 1) / 12 for a, (k, _) in zip(steps, layers, strict=True)) ** 0.5
+        return stretch * sum(a * a * (k * k - 1) / 12 for a, (k, _) in zip(steps, layers, strict=True)) ** 0.5
 
     return need(lambda layers: _field_backwards(*map(list, zip(*layers, strict=True)))[0]), need(used)
 
@@ -209,81 +201,111 @@ def cover_cases(seed: int) -> list[Case]:
     return [dict(resolution=r, first=[list(f) for f in first], kernel=k) for r, first, k in fixed + drawn]
 
 
-COVER = Exercise(
-    id="05.2", title="How deep for how sharp?", points=4, minutes=20, difficulty="moderate",
-    reference=blocks_to_cover, cases=cover_cases, returns=("blocks by theory", "blocks by use"), helpers=("explain",),
-    misconceptions=(
-        Misconception("deviations added in place of variances", _cover_linear,
-            "In your second number the spreads of the layers add up like the steps of somebody who always walks "
-            "the same way. Here each step goes either way: what is it that adds up?"),
-        Misconception("variance without the root", _cover(used=lambda total: Z90 * total),
-            "Your part in use grows in proportion to the number of blocks. Which unit has a variance, and which a "
-            "side?"),
-        Misconception("the step not squared", _cover(spread=lambda k, step: step * (k**2 - 1) / 12),
-            "Stretch a distribution to twice its width. Your variance doubles: does it?"),
-        Misconception("the step left out of the variance", _cover(spread=lambda k, step: (k**2 - 1) / 12),
-            "Your later layers spread as little as the first, although their positions lie further apart in the "
-            "image."),
-        Misconception("the step not squared for the blocks",
-            _cover(block_spread=lambda k, step: step * (k**2 - 1) / 12),
-            "In your second number the added blocks widen the walk by too little. If a step is twice as long, what "
-            "becomes of its variance?"),
-        Misconception("the step left out for the blocks", _cover(block_spread=lambda k, step: (k**2 - 1) / 12),
-            "Your second number lets the added blocks work on the image itself. How far apart are the positions of "
-            "their map?"),
-        Misconception("the first layers' variance forgotten", _cover(first_spread=lambda k, step, stride: 0.0),
-            "Your first number is right. In your second one the paths stand still until the added blocks begin. Do "
-            "they not walk in the first layers?"),
-        Misconception("a layer's own stride in its variance",
-            _cover(first_spread=lambda k, step, stride: (step * stride)**2 * (k**2 - 1) / 12),
-            "Your first number is right. In your second one a layer's stride already lengthens the layer's own steps. "
-            "They are taken on the map that it reads: whose strides have spread that one?"),
-        Misconception("a layer's own stride counted at once, in both",
-            _cover(first_spread=lambda k, step, stride: (step * stride)**2 * (k**2 - 1) / 12,
-                   first_reach=lambda k, step, stride: (k - 1) * step * stride),
-            "Both your numbers let a first layer's stride act on its own window. The window lies on the map that the "
-            "layer reads."),
-        Misconception("a continuous window", _cover(spread=lambda k, step: step**2 * k**2 / 12),
-            "In your model a 1x1 layer spreads the influence. A window here is made of single positions: how large"
-            " is the variance if there is only one?"),
-        Misconception("half the side", _cover(used=lambda total: Z90 / 2 * math.sqrt(total)),
-            "Your second number asks for too many blocks: you compare the distance to one side with the whole image."),
-        Misconception("strides of the first layers forgotten", _cover(step_of=lambda step: 1),
-            "The blocks you add reach one pixel further each. On which map do they work, after the first layers' "
-            "strides?"),
-        Misconception("strides forgotten everywhere", _cover(jump=lambda step, stride: 1),
-            "No stride matters in your network. How far apart do the positions of the last map lie?"),
-        Misconception("the first layers forgotten", _cover(first_of=lambda first: [[1, s] for _, s in first]),
-            "You let the added blocks do all of it. What do the first layers see already?"),
-        Misconception("layers counted, not blocks added", _cover(count=lambda n, first: n + len(first)),
-            "You count the layers that are there already as well. How many are to be added?"),
-        Misconception("more than the image asked for", _cover(covers=lambda side, resolution: side > resolution),
-            "On the case above a field exactly as wide as the image is not enough for you. Do you ask for more "
-            "than the image, or does your field start at nothing?"),
-        Misconception("one block at least", _cover(least=1),
-            "You always add a block. What if the image is covered before?"),
-        Misconception("blocks taken away", _cover_not_below_zero,
-            "You take blocks away that are not there. What is the least that can be added?"),
-        Misconception("one block too few", _cover_one_too_few,
-            "With as many blocks as you say the image is not yet covered. Counting up, do you stop a turn early?"),
-        Misconception("rounded down", _cover_rounded(math.floor),
-            "With as many blocks as you say the image is not yet covered. There are no parts of a block."),
-        Misconception("rounded to the nearest", _cover_rounded(round),
-            "You round to the nearest number of blocks. If four tenths of a block are lacking, is the image covered?"),
-        Misconception("the two exchanged", _cover(report=lambda a, b: (b, a)),
-            "Your first number is the larger one. Can what is in use be wider than what can be reached?"),
+def cover_exercise(percent: int = 90, reach: float = 1.645, stretch: float = STRETCH) -> Exercise:
+    """Exercise 05.2 for the part in use that holds so many percent of the paths, `reach` deviations to either side."""
+    cover = partial(_cover, stretch=stretch)
+
+    def blocks_to_cover(resolution: int, first: list[list[int]], kernel: int) -> tuple[int, int]:
+        """Blocks to add so that the theoretical field covers the image, and so that the part in use does."""
+        return cover()(resolution, first, kernel)
+
+    return Exercise(
+        id="05.2", title="How deep for how sharp?", points=4, minutes=20, difficulty="moderate",
+        reference=blocks_to_cover, cases=cover_cases, returns=("blocks by theory", "blocks by use"),
+        helpers=("explain",),
+        misconceptions=(
+            Misconception("deviations added in place of variances", partial(_cover_linear, stretch=stretch),
+                "In your second number the spreads of the layers add up like the steps of somebody who always walks "
+                "the same way. Here each step goes either way: what is it that adds up?"),
+            Misconception("variance without the root", cover(used=lambda total: stretch * total),
+                "Your part in use grows in proportion to the number of blocks. Which unit has a variance, and which a "
+                "side?"),
+            Misconception("the step not squared", cover(spread=lambda k, step: step * (k**2 - 1) / 12),
+                "Stretch a distribution to twice its width. Your variance doubles: does it?"),
+            Misconception("the step left out of the variance", cover(spread=lambda k, step: (k**2 - 1) / 12),
+                "Your later layers spread as little as the first, although their positions lie further apart in the "
+                "image."),
+            Misconception("the step not squared for the blocks",
+                cover(block_spread=lambda k, step: step * (k**2 - 1) / 12),
+                "In your second number the added blocks widen the walk by too little. If a step is twice as long, what "
+                "becomes of its variance?"),
+            Misconception("the step left out for the blocks", cover(block_spread=lambda k, step: (k**2 - 1) / 12),
+                "Your second number lets the added blocks work on the image itself. How far apart are the positions of "
+                "their map?"),
+            Misconception("the first layers' variance forgotten", cover(first_spread=lambda k, step, stride: 0.0),
+                "Your first number is right. In your second one the paths stand still until the added blocks begin. Do "
+                "they not walk in the first layers?"),
+            Misconception("a layer's own stride in its variance",
+                cover(first_spread=lambda k, step, stride: (step * stride)**2 * (k**2 - 1) / 12),
+                "Your first number is right. In your second one a layer's stride already lengthens the layer's own "
+                "steps. They are taken on the map that it reads: whose strides have spread that one?"),
+            Misconception("a layer's own stride counted at once, in both",
+                cover(first_spread=lambda k, step, stride: (step * stride)**2 * (k**2 - 1) / 12,
+                      first_reach=lambda k, step, stride: (k - 1) * step * stride),
+                "Both your numbers let a first layer's stride act on its own window. The window lies on the map that "
+                "the layer reads."),
+            Misconception("a continuous window", cover(spread=lambda k, step: step**2 * k**2 / 12),
+                "In your model a 1x1 layer spreads the influence. A window here is made of single positions: how large"
+                " is the variance if there is only one?"),
+            Misconception("half the side", cover(used=lambda total: stretch / 2 * math.sqrt(total)),
+                "Your second number asks for too many blocks: you compare the distance to one side with the whole "
+                "image."),
+            Misconception("strides of the first layers forgotten", cover(step_of=lambda step: 1),
+                "The blocks you add reach one pixel further each. On which map do they work, after the first layers' "
+                "strides?"),
+            Misconception("strides forgotten everywhere", cover(jump=lambda step, stride: 1),
+                "No stride matters in your network. How far apart do the positions of the last map lie?"),
+            Misconception("the first layers forgotten", cover(first_of=lambda first: [[1, s] for _, s in first]),
+                "You let the added blocks do all of it. What do the first layers see already?"),
+            Misconception("layers counted, not blocks added", cover(count=lambda n, first: n + len(first)),
+                "You count the layers that are there already as well. How many are to be added?"),
+            Misconception("more than the image asked for", cover(covers=lambda side, resolution: side > resolution),
+                "On the case above a field exactly as wide as the image is not enough for you. Do you ask for more "
+                "than the image, or does your field start at nothing?"),
+            Misconception("one block at least", cover(least=1),
+                "You always add a block. What if the image is covered before?"),
+            Misconception("blocks taken away", partial(_cover_not_below_zero, stretch=stretch),
+                "You take blocks away that are not there. What is the least that can be added?"),
+            Misconception("one block too few", partial(_cover_one_too_few, stretch=stretch),
+                "With as many blocks as you say the image is not yet covered. Counting up, do you stop a turn early?"),
+            Misconception("rounded down", partial(_cover_rounded, stretch=stretch, whole=math.floor),
+                "With as many blocks as you say the image is not yet covered. There are no parts of a block."),
+            Misconception("rounded to the nearest", partial(_cover_rounded, stretch=stretch, whole=round),
+                "You round to the nearest number of blocks. If four tenths of a block are lacking, is the image "
+                "covered?"),
+            Misconception("the two exchanged", cover(report=lambda a, b: (b, a)),
+                "Your first number is the larger one. Can what is in use be wider than what can be reached?"),
+        ),
+        other_answers=(partial(_cover_rounded, stretch=stretch), partial(_cover_by_lists, stretch=stretch)),
+        hints=(
+            "Go through the first layers once and keep three numbers: the field, the step, and the sum of the "
+            "variances. What each side still lacks then is for the added blocks to bring.",
+            "All added blocks work on the same map, so each adds the same to the field and the same to the variance. "
+            "You can divide. Or count up in a `for` loop over at most 1,000 blocks, which is enough for every case; a "
+            "`while` loop in which nothing grows would never end.",
+        ),
+        remark="What can be reached grows with the depth, what is used with its root. So on the same map an image "
+               "twice as wide takes about twice the blocks by theory, and about four times the blocks by use.",
+    )
+
+
+# In a variant the part in use holds another share of the paths, with the normal law's deviations for it.
+COVER = replace(cover_exercise(), varies=Varies(
+    cover_exercise,
+    values=tuple(
+        {"percent": percent, "reach": reach, "stretch": stretch}
+        for percent, reach, stretch in [(80, 1.282, 2.56), (85, 1.440, 2.88), (95, 1.960, 3.92), (98, 2.326, 4.65),
+                                        (99, 2.576, 5.15)]
     ),
-    other_answers=(_cover_in_closed_form, _cover_by_lists),
-    hints=(
-        "Go through the first layers once and keep three numbers: the field, the step, and the sum of the "
-        "variances. What each side still lacks then is for the added blocks to bring.",
-        "All added blocks work on the same map, so each adds the same to the field and the same to the variance. You "
-        "can divide. Or count up in a `for` loop over at most 500 blocks, which is enough for every case; a `while` "
-        "loop in which nothing grows would never end.",
+    phrases=(
+        ("nearly normally distributed, and 90 % of", "nearly normally distributed, and {percent} % of"),
+        ("within 1.645 standard deviations", "within {reach} standard deviations"),
+        ("a stretch of **3.29** standard", "a stretch of **{stretch}** standard"),
+        ("Here it is 90 % of the paths", "Here it is {percent} % of the paths"),
+        ("((resolution / 3.29) ** 2", "((resolution / {stretch}) ** 2"),
     ),
-    remark="What can be reached grows with the depth, what is used with its root. So on the same map an image twice as "
-           "wide takes about twice the blocks by theory, and about four times the blocks by use.",
-)
+))
+
 
 # 05.3
 

@@ -5,8 +5,10 @@ Images, logits and weights come to a student's function as nested lists.
 
 import math
 import random
+from dataclasses import replace
+from functools import partial
 
-from effnet_course.checking import Case, Exercise, Misconception
+from effnet_course.checking import Case, Exercise, Misconception, Varies
 from effnet_course.exercises.drawing import cases, numbers
 
 # A misconception is one thing to read: what is wrong, the wrong function, the hint.
@@ -368,15 +370,6 @@ MIXUP = Exercise(
 # 08.3
 
 
-def moving_average(weights: list[float], decay: float) -> float:
-    """The moving average of a weight, given its value after each step, with a warm-up of the decay."""
-    average = weights[0]
-    for made, weight in enumerate(weights[1:], 1):
-        keep = min(decay, (1 + made) / (10 + made))
-        average = keep * average + (1 - keep) * weight
-    return average
-
-
 AVERAGE = ("weights", "decay")
 
 
@@ -390,9 +383,10 @@ def average_cases(seed: int) -> list[Case]:
     return cases(AVERAGE, rows)
 
 
-def _averaged(keep=lambda d, n: min(d, (1 + n) / (10 + n)), start=lambda w: w[0], skip=1, first=1, swapped=False,
+def _averaged(lag=10, keep=None, start=lambda w: w[0], skip=1, first=1, swapped=False,
               last=lambda average, n, d: average):
     """moving_average with one of its parts replaced; `first` is the number of the first update."""
+    keep = keep or (lambda d, n: min(d, (1 + n) / (lag + n)))
 
     def answer(weights, decay):
         average, made = start(weights), first
@@ -405,69 +399,95 @@ def _averaged(keep=lambda d, n: min(d, (1 + n) / (10 + n)), start=lambda w: w[0]
     return answer
 
 
-def _average_by_shares(weights, decay):
+def _average_by_shares(weights, decay, lag):
     left, total = 1.0, 0.0
     for made in range(len(weights) - 1, 0, -1):
-        keep = min(decay, (1 + made) / (10 + made))
+        keep = min(decay, (1 + made) / (lag + made))
         total += left * (1 - keep) * weights[made]
         left *= keep
     return total + left * weights[0]
 
 
-def _average_with_torch(weights, decay):
+def _average_with_torch(weights, decay, lag):
     import torch
 
     average = torch.tensor(weights[0], dtype=torch.float64)
     for made in range(1, len(weights)):
-        average.lerp_(torch.tensor(weights[made], dtype=torch.float64), 1 - min(decay, (1 + made) / (10 + made)))
+        average.lerp_(torch.tensor(weights[made], dtype=torch.float64), 1 - min(decay, (1 + made) / (lag + made)))
     return average
 
 
-EMA = Exercise(
-    id="08.3", title="A moving average that forgets its start", points=4, minutes=15, difficulty="moderate",
-    reference=moving_average, cases=average_cases, helpers=("ingredients",),
-    misconceptions=(
-        Misconception("no warm-up of the decay", _averaged(keep=lambda d, n: d),
-            "Your average keeps the same share at every step, the first ones included. With a decay of 0.999, how much "
-            "of the first weight is in it after a hundred steps?"),
-        Misconception("started from zeros, no warm-up", _averaged(keep=lambda d, n: d, start=lambda w: 0.0, skip=0),
-            "If the weight never moves, its average should be the weight. Yours is smaller, for part of it is the zero "
-            "that you began with."),
-        Misconception("started from zeros", _averaged(start=lambda w: 0.0, skip=0),
-            "If the weight never moves, its average should be the weight. Try it with one single step: what is your "
-            "average then?"),
-        Misconception("started from zeros, updates counted from 0", _averaged(start=lambda w: 0.0, skip=0, first=0),
-            "If the weight never moves, its average should be the weight. Try it with one single step: what is your "
-            "average then?"),
-        Misconception("started from zeros and divided by what has gathered",
-            _averaged(keep=lambda d, n: d, start=lambda w: 0.0, skip=0,
-                      last=lambda average, n, d: average / (1 - d**n)),
-            "You correct for a start at zeros, as Adam does. This average starts from the first weight and lets its "
-            "decay grow instead: compare the two for a case of two steps."),
-        Misconception("the larger of the two decays", _averaged(keep=lambda d, n: max(d, (1 + n) / (10 + n))),
-            "You keep the larger share of the two, so the warm-up never makes you forget faster. What should it do at "
-            "the first steps?"),
-        Misconception("warm-up only, the decay is no limit", _averaged(keep=lambda d, n: (1 + n) / (10 + n)),
-            "Your average gets slower without end: one of the two arguments changes nothing in your answer."),
-        Misconception("old and new swapped", _averaged(swapped=True),
-            "A decay near 1 should hardly let the average move. Yours jumps to each new weight."),
-        Misconception("updates counted from 0", _averaged(first=0),
-            "Your first update keeps a tenth. How many steps have been made when the second weight arrives?"),
-        Misconception("updates counted from 2", _averaged(first=2),
-            "Your first update keeps a quarter. How many steps have been made when the second weight arrives?"),
-        Misconception("plain mean", lambda weights, decay: sum(weights) / len(weights),
-            "All steps count alike in your average, the first as much as the last, and the decay not at all."),
-        Misconception("the last weight", lambda weights, decay: weights[-1],
-            "Your answer is what is there without any average."),
+def average_exercise(lag: int = 10) -> Exercise:
+    """Exercise 08.3 with a warm-up that keeps at most (1 + n) / (lag + n)."""
+    averaged = partial(_averaged, lag)
+
+    def moving_average(weights: list[float], decay: float) -> float:
+        """The moving average of a weight, given its value after each step, with a warm-up of the decay."""
+        average = weights[0]
+        for made, weight in enumerate(weights[1:], 1):
+            keep = min(decay, (1 + made) / (lag + made))
+            average = keep * average + (1 - keep) * weight
+        return average
+
+    return Exercise(
+        id="08.3", title="A moving average that forgets its start", points=4, minutes=15, difficulty="moderate",
+        reference=moving_average, cases=average_cases, helpers=("ingredients",),
+        misconceptions=(
+            Misconception("no warm-up of the decay", averaged(keep=lambda d, n: d),
+                "Your average keeps the same share at every step, the first ones included. With a decay of 0.999, "
+                "how much of the first weight is in it after a hundred steps?"),
+            Misconception("started from zeros, no warm-up", averaged(keep=lambda d, n: d, start=lambda w: 0.0, skip=0),
+                "If the weight never moves, its average should be the weight. Yours is smaller, for part of it is "
+                "the zero that you began with."),
+            Misconception("started from zeros", averaged(start=lambda w: 0.0, skip=0),
+                "If the weight never moves, its average should be the weight. Try it with one single step: what is "
+                "your average then?"),
+            Misconception("started from zeros, updates counted from 0", averaged(start=lambda w: 0.0, skip=0, first=0),
+                "If the weight never moves, its average should be the weight. Try it with one single step: what is "
+                "your average then?"),
+            Misconception("started from zeros and divided by what has gathered",
+                averaged(keep=lambda d, n: d, start=lambda w: 0.0, skip=0,
+                         last=lambda average, n, d: average / (1 - d**n)),
+                "You correct for a start at zeros, as Adam does. This average starts from the first weight and lets "
+                "its decay grow instead: compare the two for a case of two steps."),
+            Misconception("the larger of the two decays", averaged(keep=lambda d, n: max(d, (1 + n) / (lag + n))),
+                "You keep the larger share of the two, so the warm-up never makes you forget faster. What should it "
+                "do at the first steps?"),
+            Misconception("warm-up only, the decay is no limit", averaged(keep=lambda d, n: (1 + n) / (lag + n)),
+                "Your average gets slower without end: one of the two arguments changes nothing in your answer."),
+            Misconception("old and new swapped", averaged(swapped=True),
+                "A decay near 1 should hardly let the average move. Yours jumps to each new weight."),
+            Misconception("updates counted from 0", averaged(first=0),
+                "Your first update keeps too little of what was there. How many steps have been made when the second "
+                "weight arrives?"),
+            Misconception("updates counted from 2", averaged(first=2),
+                "Your first update keeps too much of what was there. How many steps have been made when the second "
+                "weight arrives?"),
+            Misconception("plain mean", lambda weights, decay: sum(weights) / len(weights),
+                "All steps count alike in your average, the first as much as the last, and the decay not at all."),
+            Misconception("the last weight", lambda weights, decay: weights[-1],
+                "Your answer is what is there without any average."),
+        ),
+        other_answers=(partial(_average_by_shares, lag=lag), partial(_average_with_torch, lag=lag)),
+        hints=(
+            "After the first step there is nothing to average: it is the weight itself. Each further weight is one "
+            "update.",
+            "At each update find the share that is kept first: the smaller of two numbers, one of which grows with the "
+            "steps made.",
+        ),
+        remark="With the warm-up the random start is gone after a few dozen steps, whatever the decay.",
+    )
+
+
+# In a variant the average forgets its start more slowly, or faster.
+EMA = replace(average_exercise(), varies=Varies(
+    average_exercise,
+    values=tuple({"lag": lag} for lag in (8, 12, 15, 20, 25)),
+    phrases=(
+        ("$(1 + n)/(10 + n)$", "$(1 + n)/({lag} + n)$"),
+        ("(1 + made) / (10 + made)", "(1 + made) / ({lag} + made)"),
     ),
-    other_answers=(_average_by_shares, _average_with_torch),
-    hints=(
-        "After the first step there is nothing to average: it is the weight itself. Each further weight is one update.",
-        "At each update find the share that is kept first: the smaller of two numbers, one of which grows with the "
-        "steps made.",
-    ),
-    remark="With the warm-up the random start is gone after a few dozen steps, whatever the decay.",
-)
+))
 
 
 # 08.4
