@@ -17,10 +17,13 @@ from effnet_course.explorers.lesson08 import recipe, recipe_explorer
 from effnet_course.explorers.lesson09 import evidence, evidence_explorer
 from effnet_course.explorers.lesson10 import budget, budget_explorer
 from effnet_course.explorers.lesson11 import quantisation, quantisation_explorer
+from effnet_course.explorers.lesson12 import reward_explorer, reward_exponent
+from effnet_course.explorers.lesson13 import FAST, fast_scaling
 
 __all__ = [
     "COMPOUND",
     "CONVOLUTION",
+    "FAST",
     "FIRST_SLIDER",
     "MBCONV",
     "STAGE_TABLE",
@@ -35,6 +38,7 @@ __all__ = [
     "dimensions_explorer",
     "evidence",
     "evidence_explorer",
+    "fast_scaling",
     "first_slider",
     "gates",
     "gates_explorer",
@@ -43,6 +47,8 @@ __all__ = [
     "quantisation_explorer",
     "recipe",
     "recipe_explorer",
+    "reward_explorer",
+    "reward_exponent",
     "search_explorer",
     "stage_table",
 ]

@@ -22,6 +22,14 @@ from effnet_course.figures.lesson08 import ablation, first_steps, picture_rows, 
 from effnet_course.figures.lesson09 import confusion, evidence, few_labels, made_worse, robustness
 from effnet_course.figures.lesson10 import atlas_front, ensembles, published_fronts, time_and_costs
 from effnet_course.figures.lesson11 import bits_curves, channel_ranges, clipping_error, compression_steps
+from effnet_course.figures.lesson12 import (
+    baseline_spread,
+    controller_choices,
+    reward_factors,
+    search_curves,
+    seen_and_unseen,
+)
+from effnet_course.figures.lesson13 import masks, recipes, spectrograms
 
 __all__ = [
     "Picture",
@@ -29,6 +37,7 @@ __all__ = [
     "advantage",
     "atlas_front",
     "against_macs",
+    "baseline_spread",
     "bits_curves",
     "block_diagram",
     "block_maps",
@@ -37,6 +46,7 @@ __all__ = [
     "clipping_error",
     "compression_steps",
     "contact_sheet",
+    "controller_choices",
     "ensembles",
     "evidence",
     "expansion_line",
@@ -54,18 +64,23 @@ __all__ = [
     "macs_powers",
     "made_worse",
     "mismatch",
+    "masks",
     "network_strip",
     "networks",
     "paddings",
     "picture_rows",
     "rank_agreement",
+    "recipes",
     "published_fronts",
     "relu_collapse",
+    "reward_factors",
     "robustness",
     "roofline",
     "roundings",
     "running_mean",
     "same_gates",
+    "search_curves",
+    "seen_and_unseen",
     "schedules",
     "se_shares",
     "search_ranking",
@@ -74,6 +89,7 @@ __all__ = [
     "shares",
     "silu_curve",
     "statistics_noise",
+    "spectrograms",
     "squeeze_excitation",
     "time_and_costs",
     "time_and_macs",
