@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-BLOCK_TYPES = ("mbconv", "fused")
+BLOCK_TYPES = ("mbconv", "fused", "resnet")
 ACTIVATIONS = ("silu", "relu", "relu6")
 NORMS = ("batch", "group")
 SE_BASES = ("input", "expanded", "output")
@@ -25,12 +25,12 @@ SE_BASES = ("input", "expanded", "output")
 class Stage:
     """One row of a stage table: `repeats` blocks of a kind, the first of which has the stride and changes the width."""
 
-    expand: int  #: expansion ratio e: the block filters e times its input channels
+    expand: int  #: expansion ratio e: the block filters e times its input channels ("resnet": its output / e)
     kernel: int  #: kernel size k of the spatial convolution, odd
     stride: int  #: stride of the stage's first block; the others have stride 1
     channels: int  #: output channels C, before the width multiplier
     repeats: int  #: number of blocks, before the depth multiplier
-    block: str = "mbconv"  #: "mbconv", or "fused" (EfficientNetV2: expand and filter in one convolution, no SE)
+    block: str = "mbconv"  #: "mbconv"; "fused" (EfficientNetV2: expand and filter in one convolution, no SE); "resnet"
 
 
 class Block(NamedTuple):
@@ -38,11 +38,11 @@ class Block(NamedTuple):
 
     stage: int  #: row of the stage table, from 0
     index: int  #: position in the stage, from 0
-    kind: str  #: "mbconv" or "fused"
+    kind: str  #: "mbconv", "fused" or "resnet" (a bottleneck: narrow, filter, widen; no SE)
     kernel: int
     stride: int
     in_channels: int
-    expanded: int  #: channels between expansion and projection
+    expanded: int  #: channels that are filtered: between expansion and projection
     squeezed: int  #: channels inside squeeze-and-excitation; 0: there is none
     out_channels: int
     residual: bool  #: whether the input is added to the output: stride 1 and equal channels
@@ -98,7 +98,7 @@ class Architecture:
     name: str
     stages: tuple[Stage, ...]  #: the base network's stage table
     stem: int  #: channels of the first convolution (3x3), before the width multiplier
-    head: int  #: channels of the last convolution (1x1), before the width multiplier
+    head: int  #: channels of the last convolution (1x1), before the width multiplier; 0: there is none
     resolution: int  #: pixels of the input image, height and width
     depth: float = 1.0  #: multiplier d of the base's blocks
     width: float = 1.0  #: multiplier w of the base's channels
@@ -171,6 +171,8 @@ class Architecture:
 
     @property
     def head_channels(self) -> int:
+        if not self.head:
+            return self.channels(self.stages[-1].channels)
         return self.channels(self.head) if self.scale_stem_and_head else self.head
 
     @property
@@ -194,7 +196,7 @@ class Architecture:
             for index in range(count):
                 stride = stage.stride if index == 0 else 1
                 with_se = self.se_ratio and stage.block == "mbconv"
-                expanded = channels * stage.expand
+                expanded = max(1, out // stage.expand) if stage.block == "resnet" else channels * stage.expand
                 se_base = {"input": channels, "expanded": expanded, "output": out}[self.se_base]
                 blocks.append(Block(
                     row, index, stage.block, stage.kernel, stride, in_channels=channels, expanded=expanded,
@@ -270,4 +272,41 @@ FUSED = Architecture(
     stem_stride=1,
     norm_momentum=0.1,
     depth_rule="network",
+)
+
+#: EfficientNetV2-S as torchvision has it: fused blocks first, and no gates in those. Lesson 13.
+V2_S = Architecture(
+    name="v2_s",
+    stem=24,
+    stages=(
+        Stage(1, 3, 1, 24, 2, "fused"),
+        Stage(4, 3, 2, 48, 4, "fused"),
+        Stage(4, 3, 2, 64, 4, "fused"),
+        Stage(4, 3, 2, 128, 6),
+        Stage(6, 3, 1, 160, 9),
+        Stage(6, 3, 2, 256, 15),
+    ),
+    head=1280,
+    resolution=384,
+)
+
+#: ResNet-50 but for its beginning: one 3x3 convolution with stride 4 in place of a 7x7 one and a pooling. Lesson 13.
+RESNET = Architecture(
+    name="resnet",
+    stem=64,
+    stages=(
+        Stage(4, 3, 1, 256, 3, "resnet"),
+        Stage(4, 3, 2, 512, 4, "resnet"),
+        Stage(4, 3, 2, 1024, 6, "resnet"),
+        Stage(4, 3, 2, 2048, 3, "resnet"),
+    ),
+    head=0,
+    resolution=224,
+    dropout=0.0,
+    stochastic_depth=0.0,
+    stem_stride=4,
+    se_ratio=0,
+    activation="relu",
+    norm_eps=1e-5,
+    norm_momentum=0.1,
 )

@@ -17,7 +17,8 @@ class Layer(NamedTuple):
     """One row of a cost table."""
 
     name: str
-    operator: str  #: stem, expand, depthwise, squeeze-excite, project, fused, norm, head, classifier, or conv
+    operator: str  #: stem, expand, depthwise, squeeze-excite, project, fused, norm, head, classifier, conv;
+    #: in a "resnet" block narrow, filter, project, shortcut
     params: int
     macs: int  #: for one image
     activations: int  #: numbers written, for one image
@@ -138,6 +139,11 @@ def block_layers(block: Block) -> list[Layer]:
             step("fused", b.in_channels, b.out_channels, b.kernel, b.resolution, stride=b.stride)
             return rows
         step("fused", b.in_channels, b.expanded, b.kernel, b.resolution, stride=b.stride)
+    elif b.kind == "resnet":
+        if not b.residual:
+            step("shortcut", b.in_channels, b.out_channels, 1, b.resolution, stride=b.stride)
+        step("narrow", b.in_channels, b.expanded, 1, b.resolution)
+        step("filter", b.expanded, b.expanded, b.kernel, b.resolution, stride=b.stride)
     else:
         if b.expanded != b.in_channels:
             step("expand", b.in_channels, b.expanded, 1, b.resolution)
@@ -169,9 +175,9 @@ def network_cost(architecture: Architecture, num_classes: int = 1000) -> Cost:
     for block in blocks:
         rows += block_layers(block)
     last = blocks[-1]
-    rows += [
-        convolution(last.out_channels, head, 1, -(-last.resolution // last.stride), name="head", operator="head"),
-        _norm("head.norm", head),
-        linear(head, num_classes, name="classifier", operator="classifier"),
-    ]
+    if architecture.head:
+        pixels = -(-last.resolution // last.stride)
+        rows.append(convolution(last.out_channels, head, 1, pixels, name="head", operator="head"))
+        rows.append(_norm("head.norm", head))
+    rows.append(linear(head, num_classes, name="classifier", operator="classifier"))
     return Cost(sum(r.params for r in rows), sum(r.macs for r in rows), sum(r.activations for r in rows), rows)

@@ -43,14 +43,16 @@ def latency(model, resolution: int, batch: int = 1, threads: int | None = None, 
 
 def compare(models: Mapping[str, tuple], batch: int = 1, threads: int | None = None, runs: int = 30, warmup: int = 5,
             channels_last: bool = True, seconds: float = math.inf, least: int = 5,
-            tell: Callable[[int], None] | None = None) -> dict[str, Timing]:  # fmt: skip
+            tell: Callable[[int], None] | None = None,
+            clock: Callable[[], float] = time.perf_counter) -> dict[str, Timing]:  # fmt: skip
     """Time forward passes of several networks in turn: every round runs each of them once.
 
     models: name -> (network, pixels of its square images). The networks are put into eval mode, the images are noise.
     threads: of PyTorch, None: as they are. channels_last: keep the channels of a pixel side by side in memory, which
     suits depthwise layers on a CPU; it changes how the weights lie, not what they are. seconds: on a busy machine, stop
     after the round in which so many have passed, warm-up included, but not before `least` rounds of the `runs` are
-    timed. tell: called after each timed round with its number.
+    timed. tell: called after each timed round with its number. clock: what gives the seconds; `time.thread_time` counts
+    those that this thread had the processor, which on one thread leaves out what other programs took.
     """
     import torch
 
@@ -67,9 +69,9 @@ def compare(models: Mapping[str, tuple], batch: int = 1, threads: int | None = N
             start = time.perf_counter()
             for done in range(1 - warmup, runs + 1):
                 for (model, images), times in zip(work, taken, strict=True):
-                    began = time.perf_counter()
+                    began = clock()
                     model(images)
-                    times.append(time.perf_counter() - began)
+                    times.append(clock() - began)
                 if tell and done > 0:
                     tell(done)
                 if done >= least and time.perf_counter() - start > seconds:

@@ -18,6 +18,7 @@ from effnet_course.arch import Architecture, Block
 
 ACTIVATION = {"silu": nn.SiLU, "relu": nn.ReLU, "relu6": nn.ReLU6}
 TORCHVISION_NORM = {f"b{i}": (1e-5, 0.1) if i < 5 else (1e-3, 0.01) for i in range(8)}  # eps, momentum
+TORCHVISION_NORM["v2_s"] = (1e-3, 0.1)
 
 
 def conv_norm_act(
@@ -102,6 +103,30 @@ class MBConv(nn.Module):
         return self.stochastic_depth(out) + x if self.residual else out
 
 
+class Bottleneck(nn.Module):
+    """A block of ResNet-50 (He et al. 2015; stride in the middle, as in torchvision): narrow, filter, widen, add.
+
+    Where shapes differ, the input goes through a 1x1 convolution before it is added; the activation comes last.
+    """
+
+    def __init__(self, net: Architecture, b: Block):
+        super().__init__()
+        self.steps = nn.Sequential(OrderedDict(
+            narrow=conv_norm_act(net, b.in_channels, b.expanded),
+            filter=conv_norm_act(net, b.expanded, b.expanded, b.kernel, b.stride),
+            project=conv_norm_act(net, b.expanded, b.out_channels, act=False),
+        ))  # fmt: skip
+        self.residual = b.residual
+        self.shortcut = nn.Identity()
+        if not b.residual:
+            self.shortcut = conv_norm_act(net, b.in_channels, b.out_channels, stride=b.stride, act=False)
+        self.stochastic_depth = StochasticDepth(b.drop_rate)
+        self.act = ACTIVATION[net.activation](inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.stochastic_depth(self.steps(x)) + self.shortcut(x))
+
+
 class EfficientNet(nn.Module):
     """Images (N, 3, H, W), normalised, to logits (N, num_classes).
 
@@ -115,8 +140,8 @@ class EfficientNet(nn.Module):
         net = self.architecture = architecture
         blocks = net.blocks()
         self.stem = conv_norm_act(net, 3, net.stem_channels, kernel=3, stride=net.stem_stride)
-        self.blocks = nn.Sequential(*(MBConv(net, b) for b in blocks))
-        self.head = conv_norm_act(net, blocks[-1].out_channels, net.head_channels)
+        self.blocks = nn.Sequential(*(Bottleneck(net, b) if b.kind == "resnet" else MBConv(net, b) for b in blocks))
+        self.head = conv_norm_act(net, blocks[-1].out_channels, net.head_channels) if net.head else nn.Identity()
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(net.dropout)
         self.classifier = nn.Linear(net.head_channels, num_classes)
@@ -136,12 +161,12 @@ class EfficientNet(nn.Module):
     def load_torchvision(self, state_dict: dict) -> "EfficientNet":
         """Take over torchvision's weights for the same variant, and the epsilon and momentum they were made with.
 
-        `state_dict` is that of `torchvision.models.efficientnet_b0` to `_b7`; its order does not matter. Raises
-        ValueError for another architecture and for weights that don't fit, before anything is changed.
+        `state_dict` is that of `torchvision.models.efficientnet_b0` to `_b7`, or `_v2_s`; its order does not matter.
+        Raises ValueError for another architecture and for weights that don't fit, before anything is changed.
         """
         net = self.architecture
         if net.name not in TORCHVISION_NORM:
-            raise ValueError(f"torchvision has b0 to b7; this network is {net.name!r}.")
+            raise ValueError(f"torchvision has b0 to b7 and v2_s; this network is {net.name!r}.")
         names, own = self._torchvision_names(), self.state_dict()
         for name, key in names.items():
             if key not in state_dict or state_dict[key].shape != own[name].shape:

@@ -223,20 +223,14 @@ def _stripes(mark, periods, phase, pixel):
     return wave
 
 
-def _draw_chunk(split, scene, first, pixel, seed):
-    count = len(scene.label)
-    index = np.arange(first, first + count)
+def _objects(split, scene, first, pixel, seed):
+    """How much of each pixel the objects of each picture cover, 0 to 1: (n, R, R)."""
+    index = np.arange(first, first + len(scene.label))
 
     def between(column, low, high):
         return (low + (high - low) * _uniform(seed, split, index, column)).astype(np.float32)
 
-    silhouette, stripes, moon = (scene.way == number for number in range(3))
-    paint = _PALETTE[scene.colour] * between(3, 0.92, 1.08)[:, None]
-    light = paint @ np.array((0.3, 0.6, 0.1), np.float32)
-    ground = np.where(light > 0.5, light - between(4, 0.28, 0.45), light + between(4, 0.28, 0.50)).clip(0.06, 0.95)
-    tint = np.stack([between(5, -0.06, 0.06), between(6, -0.03, 0.03), between(7, -0.06, 0.06)], axis=1)
-    slope_x, slope_y = between(8, -0.18, 0.18), between(9, -0.18, 0.18)
-
+    stripes, moon = scene.way == 1, scene.way == 2
     size = between(10, 0.30, 0.38)
     x0, y0 = between(11, 0.42, 0.58), between(12, 0.42, 0.58)
     turn = between(13, -0.2, 0.2)
@@ -262,6 +256,24 @@ def _draw_chunk(split, scene, first, pixel, seed):
             pixel,
         )
         cover[moon] = np.maximum(cover[moon], moons)
+    return cover
+
+
+def _draw_chunk(split, scene, first, pixel, seed):
+    count = len(scene.label)
+    index = np.arange(first, first + count)
+
+    def between(column, low, high):
+        return (low + (high - low) * _uniform(seed, split, index, column)).astype(np.float32)
+
+    stripes = scene.way == 1
+    paint = _PALETTE[scene.colour] * between(3, 0.92, 1.08)[:, None]
+    light = paint @ np.array((0.3, 0.6, 0.1), np.float32)
+    ground = np.where(light > 0.5, light - between(4, 0.28, 0.45), light + between(4, 0.28, 0.50)).clip(0.06, 0.95)
+    tint = np.stack([between(5, -0.06, 0.06), between(6, -0.03, 0.03), between(7, -0.06, 0.06)], axis=1)
+    slope_x, slope_y = between(8, -0.18, 0.18), between(9, -0.18, 0.18)
+
+    cover = _objects(split, scene, first, pixel, seed)
     wave = None
     if stripes.any():
         wave = _stripes(scene.mark[stripes], between(17, 9, 15)[stripes], between(18, 0, 1)[stripes], pixel)
@@ -288,6 +300,25 @@ def _draw_chunk(split, scene, first, pixel, seed):
         back += 0.5
         picture[..., channel] = np.clip(back, 0, 255, out=back)
     return picture
+
+
+def masks(
+    split: str,
+    count: int,
+    resolution: int = 32,
+    detail: float = 0.5,
+    extent: float = 0.5,
+    variety: float = 0.5,
+    seed: int = 0,
+) -> np.ndarray:
+    """Where the objects are in the pictures that `draw` gives for the same arguments: bool, (count, R, R).
+
+    True: an object (silhouette, pebble, planet or moon) covers at least half of the pixel. Exact, since the course
+    draws the pictures itself. Raises ValueError as `draw` does. Lesson 13.
+    """
+    _check(split, count, resolution, detail=detail, extent=extent, variety=variety)
+    scene = scenes(split, count, detail, extent, variety, seed)
+    return _objects(split, scene, 0, resolution, seed) >= 0.5
 
 
 def draw(

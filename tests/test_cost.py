@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from effnet_course import cost
-from effnet_course.arch import B0, NANO, VARIANTS, Architecture, Stage
+from effnet_course.arch import B0, NANO, RESNET, V2_S, VARIANTS, Architecture, Stage
 from effnet_course.cost import convolution, network_cost, roofline_seconds, separable
 
 PARAMS_AND_MACS = {  # torchvision and timm for the parameters, fvcore's conv and linear for the MACs
@@ -96,7 +96,7 @@ def random_architectures(count: int):
                 stride=draw.choice((1, 1, 2)),
                 channels=draw.choice((8, 12, 16, 24, 40)),
                 repeats=draw.choice((1, 1, 2)),
-                block=draw.choice(("mbconv", "mbconv", "mbconv", "fused")),
+                block=draw.choice(("mbconv", "mbconv", "fused", "resnet")),
             )
             for _ in range(draw.randint(1, 4))
         )
@@ -104,7 +104,7 @@ def random_architectures(count: int):
             name=f"random {number}",
             stages=stages,
             stem=draw.choice((8, 16, 24)),
-            head=draw.choice((32, 64)),
+            head=draw.choice((0, 32, 64)),
             resolution=draw.randint(9, 49),
             stem_stride=draw.choice((1, 2)),
             se_ratio=draw.choice((0, 0.25, 0.25, 0.5)),
@@ -163,12 +163,37 @@ def test_activations_are_what_the_layers_write():
     assert sum(written) == network_cost(model.architecture, 10).activations
 
 
-def test_efficientnet_v2_s_needs_no_second_class():
-    stages = ((1, 3, 1, 24, 2, "fused"), (4, 3, 2, 48, 4, "fused"), (4, 3, 2, 64, 4, "fused"),
-              (4, 3, 2, 128, 6), (6, 3, 1, 160, 9), (6, 3, 2, 256, 15))  # fmt: skip
-    v2_s = Architecture("v2_s", tuple(Stage(*s) for s in stages), stem=24, head=1280, resolution=384)
-    assert network_cost(v2_s).params == 21_458_488  # torchvision
-    assert network_cost(v2_s).macs == pytest.approx(8.366e9, rel=1e-4)  # torchvision, at 384 px
+def torchvision_counted(name, pixels):
+    """Params, and MACs by fvcore and by torch's counter, of a network of torchvision's."""
+    import torch
+    import torchvision
+    from fvcore.nn import FlopCountAnalysis
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model, image = getattr(torchvision.models, name)().eval(), torch.zeros(1, 3, pixels, pixels)
+    by_operator = FlopCountAnalysis(model, image).unsupported_ops_warnings(False).by_operator()
+    with torch.device("meta"):
+        model, image = getattr(torchvision.models, name)().eval(), torch.zeros(1, 3, pixels, pixels)
+    with FlopCounterMode(display=False) as counter:
+        model(image)
+    params = sum(p.numel() for p in model.parameters())
+    return params, by_operator["conv"] + by_operator["linear"], counter.get_total_flops() / 2
+
+
+def test_efficientnet_v2_s_is_torchvision_s_to_the_unit():
+    count = network_cost(V2_S)
+    assert (count.params, count.macs) == (21_458_488, 8_365_617_152)
+    assert torchvision_counted("efficientnet_v2_s", 384) == (count.params, count.macs, count.macs)
+
+
+def test_the_resnet_is_torchvision_s_resnet_50_but_for_its_stem():
+    count = network_cost(RESNET)
+    params, macs, again = torchvision_counted("resnet50", 224)
+    assert macs == again
+    stem = convolution(3, 64, kernel=7, resolution=224, stride=2)
+    ours = count.by_stage()["stem"]
+    assert count.params - ours.params == params - stem.params - 2 * 64
+    assert count.macs - ours.macs == macs - stem.macs
 
 
 def test_a_convolution_counted_by_hand():

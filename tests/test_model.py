@@ -8,7 +8,7 @@ import torch
 import torchvision
 from torch import nn
 
-from effnet_course.arch import B0, NANO, VARIANTS, Stage
+from effnet_course.arch import B0, NANO, RESNET, V2_S, VARIANTS, Stage
 from effnet_course.cost import network_cost
 from effnet_course.model import EfficientNet, StochasticDepth, initialise
 
@@ -98,6 +98,28 @@ def test_b0_to_b7_equal_torchvision_in_eval_and_training(name):
     for mine, other in names:
         if other.endswith("running_var"):
             assert torch.allclose(ours.state_dict()[mine], statistics[other], rtol=1e-3, atol=1e-5), mine
+
+
+def test_efficientnet_v2_s_equals_torchvision():
+    theirs = lively(torchvision.models.efficientnet_v2_s(num_classes=20), seed=1)
+    ours = EfficientNet(V2_S, num_classes=20).load_torchvision(theirs.state_dict()).eval()
+    assert wrong(ours, theirs.eval(), pictures(4, seed=2)) < 1e-4
+
+
+def test_a_resnet_block_equals_torchvision_s():
+    net = EfficientNet(replace(RESNET, stages=RESNET.stages[:2]), 10)
+    theirs = lively(torchvision.models.resnet50(), seed=1).layer2.eval()
+    for number, block in enumerate(list(net.blocks)[3:7]):
+        steps = block.steps
+        parts = {"conv1": steps.narrow.conv, "bn1": steps.narrow.norm, "conv2": steps.filter.conv,
+                 "bn2": steps.filter.norm, "conv3": steps.project.conv, "bn3": steps.project.norm}  # fmt: skip
+        if number == 0:
+            parts |= {"downsample.0": block.shortcut.conv, "downsample.1": block.shortcut.norm}
+        for name, part in parts.items():
+            part.load_state_dict(theirs[number].get_submodule(name).state_dict())
+    x = torch.randn(2, 256, 12, 12, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert worst(net.blocks[3:7].eval()(x), theirs(x)) < 1e-5
 
 
 @pytest.mark.parametrize("number", [2, 7, 12])
