@@ -8,8 +8,11 @@ to the page only after the student has chosen.
     guess = predict("01.macs", "Multiplications in this layer", choices=["10^5", "10^6", "10^7", "10^8"])
     guess.reveal(231_211_008, "56 * 56 * 128 outputs of 3 * 3 * 64 each.")
     ask("01.q1", "01.q2")
+    calibration()          # at the end: how sure you were, and how often right
 """
 
+import csv
+import io
 import json
 import math
 import numbers
@@ -46,25 +49,43 @@ def kept(name: str) -> list[dict]:
     return records
 
 
-def _keep(name: str, record: dict) -> str:
-    """Append one line in one write. Returns "", or the first time it fails, a sentence for the student."""
-    global _told
+def keep(name: str, record: dict) -> None:
+    """Add a record, with the time, to `home()`/name: one line in one write. Raises OSError."""
     path = home() / name
     record = record | {"time": datetime.now(UTC).isoformat(timespec="seconds")}
     line = json.dumps(record, default=str).encode() + b"\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "ab+", buffering=0) as file:
+        if file.seek(0, 2):
+            file.seek(-1, 2)
+            if file.read(1) != b"\n":  # a line that was cut off: don't add to it
+                line = b"\n" + line
+        file.write(line)
+
+
+def _keep(name: str, record: dict) -> str:
+    """As `keep`. Returns "", or the first time it fails, a sentence for the student."""
+    global _told
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "ab+", buffering=0) as file:
-            if file.seek(0, 2):
-                file.seek(-1, 2)
-                if file.read(1) != b"\n":  # a line that was cut off: don't add to it
-                    line = b"\n" + line
-            file.write(line)
+        keep(name, record)
     except OSError as problem:
         if not _told:
             _told = True
             return f"This could not be saved ({problem}). The lesson goes on without."
     return ""
+
+
+class Shown:
+    """HTML in a notebook, and words that say the same elsewhere."""
+
+    def __init__(self, html: str, text: str):
+        self.html, self.text = html, text
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return self.text
 
 
 # ---- predictions -------------------------------------------------------------------------------------------
@@ -89,10 +110,11 @@ class Prediction:
         self.key, self.question, self.unit = key, question, unit
         self.choices = None if choices is None else [str(choice) for choice in choices]
         self.value = self.confidence = None
-        self._revealed = False
+        self._revealed = self._late = False
         for record in kept("guesses.jsonl"):
             if record.get("key") == key and self._fits(record.get("value")):
                 self.value, self.confidence = record["value"], record.get("confidence")
+                self._late = bool(record.get("after_answer"))
                 break
 
     def __repr__(self) -> str:
@@ -107,9 +129,9 @@ class Prediction:
         """Record the guess, once. Returns "", or a sentence where it could not be saved."""
         if self.value is not None:
             return ""
-        self.value, self.confidence = value, confidence
+        self.value, self.confidence, self._late = value, confidence, self._revealed
         record = {"key": self.key, "question": self.question, "value": value, "confidence": confidence}
-        return _keep("guesses.jsonl", record | ({"after_answer": True} if self._revealed else {}))
+        return _keep("guesses.jsonl", record | ({"after_answer": True} if self._late else {}))
 
     def show(self) -> None:
         """Display the form, or the guess where it has been made."""
@@ -176,7 +198,10 @@ class Prediction:
         """
         _show_panel(self._verdict(answer), note)
         if self.value is not None and not self._revealed:
-            _keep("guesses.jsonl", {"key": self.key, "answer": answer})
+            record = {"key": self.key, "answer": answer}
+            if not self._late:  # a guess made with the answer in sight says nothing about the guesser
+                record |= {"right": self._is_right(answer), "confidence": self.confidence}
+            _keep("guesses.jsonl", record)
         self._revealed = True
 
     def _verdict(self, answer) -> str:
@@ -188,6 +213,12 @@ class Prediction:
         if self.value is None:
             return f"No guess was made; the answer is {said}."
         return f"{self._said()} The answer: {said}. {self._distance(right)}"
+
+    def _is_right(self, answer) -> bool:
+        """As the form says: the right choice, or within a factor of two."""
+        if self.choices is not None:
+            return self.value == self._right_choice(answer)
+        return bool(self.value == answer or (self.value * answer > 0 and 0.5 <= self.value / answer <= 2))
 
     def _right_choice(self, answer) -> str:
         if str(answer) in self.choices:
@@ -252,6 +283,95 @@ def _show_panel(words: str, note: str = "") -> None:
     display({"text/plain": f"{words}\n{note}".strip(), "text/html": panel}, raw=True)
 
 
+# ---- calibration -------------------------------------------------------------------------------------------
+
+BINS = (0, 35, 55, 70, 90, 101)  # percent: the edges between which confidences are counted together
+ENOUGH = 10  # guesses, before anything is said of a pattern
+
+
+def judged() -> dict[str, tuple[float, bool]]:
+    """By key: how sure the student was, in percent, and whether the guess was right. Guesses whose answer has shown."""
+    found: dict[str, tuple[float, bool]] = {}
+    for record in kept("guesses.jsonl"):
+        right, sure = record.get("right"), record.get("confidence")
+        if isinstance(right, bool) and isinstance(sure, numbers.Real) and 0 <= sure <= 100:
+            found.setdefault(str(record.get("key")), (float(sure), right))
+    return found
+
+
+def calibration() -> Shown:
+    """How sure you were, and how often right: a picture over all guesses whose answer has shown, and a sentence.
+
+    A choice is right or not; a number is right within a factor of two. The bars are Wilson's 95 % intervals. Lesson 13.
+    """
+    found = judged()
+    bins = []
+    for low, high in zip(BINS, BINS[1:], strict=False):
+        inside = [(sure, right) for sure, right in found.values() if low <= sure < high]
+        if inside:
+            right = sum(right for _, right in inside)
+            bins.append((sum(sure for sure, _ in inside) / len(inside), right, len(inside)))
+    sentence = _calibrated(list(found.values()))
+    missed = _surest_misses(found)
+    picture = _calibration_picture(bins, sentence) if found else ""
+    items = "".join(f"<li>{escape(line)}</li>" for line in missed)
+    told = f"<p>Where you were surest and wrong; these are worth another look:</p><ul>{items}</ul>" if missed else ""
+    rows = [f"{sure:3.0f} % sure: right in {right} of {count}" for sure, right, count in bins]
+    return Shown(f"{picture}<p>{escape(sentence)}</p>{told}", "\n".join([sentence, *rows, *missed]))
+
+
+def _calibrated(pairs: list[tuple[float, bool]]) -> str:
+    if not pairs:
+        return "No guess of yours has met its answer yet: make one in a lesson, then look here again."
+    count, right = len(pairs), sum(right for _, right in pairs)
+    sure, share = sum(sure for sure, _ in pairs) / count, 100 * right / count
+    guesses = f"{count} guess{'es' if count > 1 else ''}"
+    was = "was" if right == 1 else "were"
+    said = f"Of {guesses} {right} {was} right, {share:.0f} %; on average you said {sure:.0f} %."
+    if count < ENOUGH:
+        return f"{said} That is too few to show a pattern; from about twenty on it does."
+    low, high = wilson(right, count)
+    said += f" The 95 % interval of the share is {low:.0f} to {high:.0f} %"
+    if low <= sure <= high:
+        return f"{said}: it holds what you said, so there is no sign that you are too sure or too careful."
+    word = "too sure" if sure > high else "too careful"
+    return f"{said}, and what you said lies outside: you are {word}, by about {abs(sure - share):.0f} points."
+
+
+def wilson(right: int, count: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share, in percent. E. B. Wilson, 1927. Lesson 09."""
+    share, weight = right / count, z * z / count
+    middle = (share + weight / 2) / (1 + weight)
+    half = z / (1 + weight) * math.sqrt(share * (1 - share) / count + weight / 4 / count)
+    return 100 * max(0.0, middle - half), 100 * min(1.0, middle + half)
+
+
+def _surest_misses(found: dict[str, tuple[float, bool]], most: int = 3) -> list[str]:
+    asked = {}
+    for record in kept("guesses.jsonl"):
+        if "question" in record:
+            asked.setdefault(str(record.get("key")), str(record["question"]))
+    wrong = sorted(((sure, key) for key, (sure, right) in found.items() if not right and sure >= 60), reverse=True)
+    return [f"{key}, {sure:.0f} % sure: {asked.get(key, '')}".rstrip(": ") for sure, key in wrong[:most]]
+
+
+def _calibration_picture(bins: list[tuple[float, int, int]], sentence: str) -> str:
+    from effnet_course import svg
+
+    x, y = svg.Scale(0, 100, 62, 392), svg.Scale(0, 100, 300, 24)
+    marks = [svg.bottom_axis(x, 300, "how sure you were, %", top=24), svg.left_axis(y, 62, "share right, %", right=392)]
+    marks.append(svg.line([(x(0), y(0)), (x(100), y(100))], dash="5 4", opacity=0.6))
+    marks.append(svg.text(8, 352, "Dashes: right as often as said. Below them: too sure; above: too careful.", size=11))
+    for sure, right, count in bins:
+        low, high = wilson(right, count)
+        marks.append(svg.line([(x(sure), y(low)), (x(sure), y(high))], svg.BLUE, 2, opacity=0.6))
+    for sure, right, count in bins:
+        at, height = x(sure), y(100 * right / count)
+        marks.append(svg.point(at, height, svg.BLUE))
+        marks.append(svg.text(at, y(wilson(right, count)[1]) - 6, f"{right} of {count}", anchor="middle", size=11))
+    return svg.picture(460, 362, sentence, *marks, title="How sure you were, and how often right")
+
+
 # ---- questions ---------------------------------------------------------------------------------------------
 
 
@@ -268,6 +388,30 @@ def questions(lesson: str) -> dict[str, dict]:
         there = ", ".join(sorted(p.stem for p in QUESTIONS.glob("*.toml")))
         raise ValueError(f"There are no questions for lesson {lesson!r}. There are for: {there}.") from None
     return {question["id"]: question for question in found}
+
+
+def bank() -> dict[str, dict]:
+    """Every question of the course by id, in the order of the lessons."""
+    return {id: q for path in sorted(QUESTIONS.glob("*.toml")) for id, q in questions(path.stem).items()}
+
+
+def flash_cards() -> str:
+    """Every question as a card, in the text format that Anki imports: id, front, back, tags; HTML, UTF-8.
+
+    The id keeps a card's history when the file is imported again. Format: the Anki manual, "Text Files".
+    """
+    rows = io.StringIO()
+    cards = csv.writer(rows, lineterminator="\n")
+    for id, question in bank().items():
+        lettered = list(zip("ABCDEFGH", question["choices"], strict=False))
+        front = [escape(question["text"])] + [f"{letter}. {escape(choice['text'])}" for letter, choice in lettered]
+        right = next((letter, choice) for letter, choice in lettered if choice.get("correct"))
+        back = [f"<b>{right[0]}. {escape(right[1]['text'])}</b>", escape(right[1]["why"])]
+        back += [f"<i>{letter}:</i> {escape(choice['why'])}" for letter, choice in lettered if letter != right[0]]
+        cards.writerow([f"effnet-{id}", "<br>".join(front), "<br><br>".join(back), f"effnet::lesson-{id[:2]}"])
+    head = ("#separator:Comma", "#html:true", "#notetype:Basic", "#deck:Efficient networks",
+            "#columns:Id,Front,Back,Tags", "#guid column:1", "#tags column:4")  # fmt: skip
+    return "\n".join([*head, rows.getvalue()])
 
 
 def ask(*ids: str) -> None:

@@ -1,10 +1,10 @@
 """The command `effnet-course`. Each verb imports what it needs, so that `--help` answers at once."""
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from effnet_course import __version__
 
@@ -32,7 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verb.set_defaults(run=_data)
 
     verb = verbs.add_parser("check", help="show which exercises you have solved on this machine")
+    verb.add_argument("--all", action="store_true", help="a line a lesson: guesses, questions and points")
     verb.set_defaults(run=_check)
+
+    verb = verbs.add_parser("questions", help="the self-check questions: how many there are, or flash cards of them")
+    verb.add_argument("--anki", metavar="FILE", help="write them as flash cards, a text file that Anki imports")
+    verb.set_defaults(run=_questions)
+
+    verb = verbs.add_parser("grade", help="mark a folder of submissions: marks, feedback pages, an item report")
+    _grade_options(verb)
+    verb.set_defaults(run=_grade)
 
     verb = verbs.add_parser(
         "release", help="write notebooks/, exercises/ and solutions/ from source/ (in a checkout)"
@@ -47,7 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "none is given) and keep the outputs of the cells tagged nbval-check-output, then write",
     )
     kind.add_argument("--stats", action="store_true", help="count cells and words")
+    kind.add_argument("--nbgrader", metavar="FOLDER", help="write the sheets to FOLDER as sources for nbgrader")
     verb.set_defaults(run=_release)
+
+    verb = verbs.add_parser("variant", help="write a sheet of their own for students: other values, from a secret seed")
+    verb.add_argument("--sheet", required=True, metavar="NN", help="the sheet's number, such as 05")
+    verb.add_argument("--seed-file", required=True, metavar="FILE", help="a file with the class's secret seed")
+    verb.add_argument("--student", action="append", default=[], metavar="ID", help="a student's id; may be repeated")
+    verb.add_argument("--roster", metavar="CSV", help="the class, as for `grade`: everybody in it")
+    verb.add_argument("--out", required=True, metavar="FOLDER", help="where to write a notebook for each student")
+    verb.add_argument("--solved", action="store_true", help="write the solved variants, for yourself")
+    verb.set_defaults(run=_variant)
 
     verb = verbs.add_parser("atlas", help="train the networks of a plan, and show what was recorded")
     _atlas_verbs(verb.add_subparsers(dest="what", required=True, metavar="WHAT"))
@@ -82,6 +101,26 @@ def _atlas_verbs(verbs) -> None:
 
     verb = verbs.add_parser("show", help="show what was recorded, the course's runs and your own")
     verb.set_defaults(run=_atlas_show)
+
+
+def _grade_options(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("submissions", metavar="SUBMISSIONS", help="a folder or a zip, as Canvas or Moodle delivers it")
+    verb.add_argument("--sheet", required=True, metavar="NUMBER", help="the sheet's number, such as 02")
+    verb.add_argument("--seed-file", required=True, metavar="FILE", help="any text that your students do not know")
+    verb.add_argument("--out", required=True, metavar="REPORT", help="a folder for marks.csv, feedback/ and the rest")
+    verb.add_argument("--roster", metavar="FILE", help="a CSV of your students: id, name, LMS id, email, what there is")
+    verb.add_argument("--workers", type=_count, metavar="N", help="submissions at a time (default: one per core)")
+    verb.add_argument("--time", type=_count, default=20, metavar="S", help="seconds for an exercise (default 20)")
+    verb.add_argument("--memory", type=_count, default=2048, metavar="MB", help="memory of a submission (default 2048)")
+    verb.add_argument("--late", type=_percent, default=0, metavar="PERCENT", help="taken off what is late (default 0)")
+    verb.add_argument("--variants", action="store_true", help="the class was given variants, made with this seed file")
+    verb.add_argument("--unprotected", action="store_true", help="run student code without bubblewrap, as yourself")
+
+
+def _percent(text: str) -> float:
+    if not text.isdigit() or int(text) > 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 100")
+    return int(text)
 
 
 def _count(text: str) -> int:
@@ -132,16 +171,14 @@ def _data(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
+    from effnet_course import progress
     from effnet_course.exercises import sheet, sheets
     from effnet_course.home import home
 
-    file = home() / "progress.jsonl"
-    solved = set()
-    for line in file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []:
-        try:
-            solved.add(json.loads(line)["exercise"])
-        except (ValueError, KeyError, TypeError):
-            continue  # a line that a crash cut short
+    if options.all:
+        print(progress.text())
+        return 0
+    solved = progress.solved_exercises()
     for number in sheets():
         exercises = sheet(number)
         points = sum(exercise.points for exercise in exercises if exercise.id in solved)
@@ -149,7 +186,29 @@ def _check(options: argparse.Namespace) -> int:
         for exercise in exercises:
             print(f"  {'solved' if exercise.id in solved else 'open  '}  {exercise.id} {exercise.title}")
     if not solved:
-        print(f"Nothing is solved yet, as far as {file} says.")
+        print(f"Nothing is solved yet, as far as {home() / 'progress.jsonl'} says.")
+    return 0
+
+
+def _questions(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from effnet_course import asking
+
+    if options.anki is None:
+        for path in sorted(asking.QUESTIONS.glob("*.toml")):
+            print(f"lesson {path.stem}: {len(asking.questions(path.stem))} questions")
+        print(f"{len(asking.bank())} in all. As flash cards for Anki: effnet-course questions --anki cards.csv")
+        return 0
+    file = Path(options.anki)
+    half = file.with_name(f"{file.name}.part")
+    try:
+        half.write_text(asking.flash_cards(), encoding="utf-8", newline="\n")
+        half.replace(file)
+    except OSError as error:
+        print(f"{file} could not be written ({error}). Name a file in a folder that is there.", file=sys.stderr)
+        return 1
+    print(f"{len(asking.bank())} cards in {file}. In Anki: File, Import, and choose it.")
     return 0
 
 
@@ -224,6 +283,34 @@ def _atlas_show(options: argparse.Namespace) -> int:
     return 0
 
 
+def _grade(options: argparse.Namespace) -> int:
+    if os.name == "nt":
+        print("Windows cannot keep student code apart: run this in WSL or in a Linux container.", file=sys.stderr)
+        return 1
+    from effnet_course.grading import batch
+
+    order = batch.Order(
+        Path(options.submissions), options.sheet, Path(options.seed_file), Path(options.out),
+        Path(options.roster) if options.roster else None, options.workers or batch.cores(),
+        batch.Limits(seconds=options.time, memory=options.memory), options.late, not options.unprotected,
+        options.variants,
+    )  # fmt: skip
+    again = "What is marked is kept; call the same command again to go on."
+    try:
+        report = batch.grade(order)
+    except KeyboardInterrupt:
+        print(f"\nStopped. {again}", file=sys.stderr)
+        return 130
+    except (batch.SubmissionError, batch.SandboxError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"A file could not be read or written: {error}. {again}", file=sys.stderr)
+        return 1
+    print(f"{len(report.rows)} students: {order.out / 'marks.csv'}. What was out of the ordinary is in log.txt.")
+    return 0
+
+
 def _release(options: argparse.Namespace) -> int:
     from effnet_course.doctor import checkout
 
@@ -236,6 +323,10 @@ def _release(options: argparse.Namespace) -> int:
         if options.stats:
             print(authoring.statistics())
             return 0
+        if options.nbgrader:
+            for file in authoring.nbgrader(Path(options.nbgrader)):
+                print(f"wrote {file}")
+            return 0
         if options.record is not None:
             for path in authoring.record(names=tuple(options.record)):
                 print(f"recorded {path}")
@@ -246,9 +337,48 @@ def _release(options: argparse.Namespace) -> int:
     except authoring.SourceError as error:
         print(error, file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"A file could not be written: {error}.", file=sys.stderr)
+        return 1
     for sentence in found:
         print(sentence, file=sys.stderr)
     return int(bool(found))
+
+
+def _variant(options: argparse.Namespace) -> int:
+    from effnet_course import variant
+    from effnet_course.doctor import checkout
+    from effnet_course.grading.submissions import SubmissionError, read_roster
+
+    number = options.sheet.zfill(2)
+    root = checkout()
+    folder = root and Path(root) / ("solutions" if options.solved else "exercises")
+    files = {path.name[:2]: path for path in sorted(folder.glob("*.ipynb"))} if folder else {}
+    try:
+        if root is None:
+            raise variant.VariantError("There are no sheets beside this package: run this in a clone of the course.")
+        if number not in files:
+            raise variant.VariantError(f"There is no sheet {options.sheet!r}. These are there: {', '.join(files)}.")
+        seed = variant.read_seed(options.seed_file)
+        roster = read_roster(Path(options.roster)) if options.roster else []
+        students = [*options.student, *(row.id for row in roster)]
+        if not students:
+            raise variant.VariantError("For whom? Name a student with --student ID, or a class with --roster CSV.")
+        students = list(dict.fromkeys(students))
+        written = variant.write(Path(options.out), number, files[number], seed, students)
+    except (variant.VariantError, SubmissionError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"A file could not be read or written: {error}.", file=sys.stderr)
+        return 1
+    for student, file in zip(students, written, strict=True):
+        chosen = variant.settings(number, variant.key(seed, number, student))
+        said = "; ".join(f"{id} {', '.join(f'{k} {v}' for k, v in values.items())}" for id, values in chosen.items())
+        print(f"{file}  {said}".rstrip())
+    if not chosen:
+        print(f"No exercise of sheet {number} varies: only the checks' random cases differ.", file=sys.stderr)
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,11 @@
 """A prediction waits for nobody and is kept once; a question explains every choice and gives nothing away."""
 
+import csv
+import html
+import io
+import itertools
 import json
+import re
 
 import pytest
 
@@ -207,7 +212,186 @@ def test_a_folder_that_cannot_be_written_stops_nothing_and_is_said_once(shown, h
     assert asking.Prediction("l", "q", POWERS).commit("10^5", 40) == ""
 
 
+# ---- calibration -------------------------------------------------------------------------------------------
+
+
+def guessed(key, value, confidence, answer, choices=POWERS):
+    guess = asking.Prediction(key, f"Question {key}?", choices)
+    guess.commit(value, confidence)
+    guess.reveal(answer)
+
+
+@pytest.mark.parametrize(
+    ("value", "answer", "right"),
+    [(10, 19, True), (10, 21, False), (42, 20, False), (-3, -4, True), (-3, 3, False), (0, 0, True), (0, 3, False)],
+)
+def test_a_number_is_right_within_a_factor_of_two(shown, value, answer, right):
+    guessed("k", value, 60, answer, choices=None)
+    assert asking.judged() == {"k": (60, right)}
+
+
+def test_a_computed_answer_makes_the_nearest_choice_right(shown):
+    guessed("a", "10^8", 60, 231_211_008)
+    guessed("b", "10^9", 95, 231_211_008)
+    assert asking.judged() == {"a": (60, True), "b": (95, False)}
+
+
+def test_without_a_guess_there_is_a_sentence_and_no_picture():
+    shown = asking.calibration()
+    assert "No guess of yours" in repr(shown) and "<svg" not in shown._repr_html_()
+
+
+def test_a_few_guesses_are_shown_and_nothing_is_concluded(shown):
+    guessed("a", "10^8", 80, "10^8")
+    shown = asking.calibration()
+    assert repr(shown).startswith("Of 1 guess 1 was right, 100 %; on average you said 80 %. That is too few")
+    assert "<svg" in shown._repr_html_() and "1 of 1" in shown._repr_html_()
+
+
+def test_many_guesses_show_who_is_too_sure(shown):
+    for number in range(30):
+        guessed(f"k{number}", "10^8" if number < 9 else "10^7", 80 if number % 2 else 95, "10^8")
+    said = repr(asking.calibration())
+    low, high = asking.wilson(9, 30)
+    assert said.startswith("Of 30 guesses 9 were right, 30 %; on average you said 88 %.")
+    assert f"is {low:.0f} to {high:.0f} %" in said and "you are too sure, by about 58 points" in said
+    assert " 80 % sure: right in 4 of 15" in said and " 95 % sure: right in 5 of 15" in said
+    assert said.count("95 % sure: Question k") == 3  # the surest misses
+
+
+def test_confidence_that_fits_is_not_blamed(shown):
+    for number in range(20):
+        guessed(f"k{number}", "10^8" if number < 12 else "10^7", 60, "10^8")
+    assert "no sign that you are too sure or too careful" in repr(asking.calibration())
+
+
+def test_too_careful_is_told_apart_from_too_sure(shown):
+    for number in range(20):
+        guessed(f"k{number}", "10^8", 40, "10^8")
+    assert "you are too careful, by about 60 points" in repr(asking.calibration())
+
+
+def test_a_guess_made_in_sight_of_the_answer_does_not_count_even_after_a_restart(shown):
+    guess = asking.Prediction("k", "q?", POWERS)
+    guess.reveal("10^8")
+    guess.commit("10^8", 95)
+    asking.Prediction("k", "q?", POWERS).reveal("10^8")
+    assert asking.judged() == {}
+
+
+def test_the_first_answer_counts_and_broken_lines_do_not(home, shown):
+    home.mkdir()
+    lines = ["rubbish", "[]", '{"key": ["a"], "right": true, "confidence": 60}',
+             '{"key": "b", "right": 1, "confidence": 60}',
+             '{"key": "c", "right": true, "confidence": "high"}', '{"key": "d", "right": true, "confidence": 400}',
+             '{"key": "e", "right": false, "confidence": 80}', '{"key": "e", "right": true, "confidence": 80}',
+             '{"key": "f", "ri']  # fmt: skip
+    (home / "guesses.jsonl").write_text("\n".join(lines))
+    assert asking.judged() == {"['a']": (60, True), "e": (80, False)}
+    assert "Of 2 guesses 1 was right" in repr(asking.calibration())
+
+
+def test_wilson_is_what_scipy_says():
+    from scipy.stats import binomtest
+
+    for right, count in ((0, 3), (9, 30), (12, 12)):
+        theirs = binomtest(right, count).proportion_ci(method="wilson")
+        assert asking.wilson(right, count) == pytest.approx((100 * theirs.low, 100 * theirs.high), abs=0.01)
+
+
+def test_the_picture_says_what_the_sentence_says_and_escapes_questions(shown):
+    guess = asking.Prediction("x", "Is a < b?", POWERS)
+    guess.commit("10^5", 95)
+    guess.reveal("10^8")
+    shown = asking.calibration()
+    html = shown._repr_html_()
+    assert 'aria-label="Of 1 guess 0 were right' in html and "Is a &lt; b?" in html and "Is a < b?" in repr(shown)
+
+
+# ---- flash cards -------------------------------------------------------------------------------------------
+
+
+def read_cards(text):
+    """As Anki reads it: the lines that begin with # up front, then comma-separated values."""
+    lines = text.split("\n")
+    heads = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
+    return dict(line[1:].split(":", 1) for line in heads), list(csv.reader(lines[len(heads):]))
+
+
+def test_the_cards_say_how_they_are_to_be_read():
+    head, cards = read_cards(asking.flash_cards())
+    assert head["separator"] == "Comma" and head["html"] == "true" and head["notetype"] == "Basic"
+    columns = head["columns"].split(",")
+    assert columns[int(head["guid column"]) - 1] == "Id" and columns[int(head["tags column"]) - 1] == "Tags"
+    assert columns[1:3] == ["Front", "Back"] and all(len(card) == len(columns) for card in cards if card)
+
+
+def test_every_question_is_one_card_with_its_choices_in_front_and_every_explanation_behind():
+    _, cards = read_cards(asking.flash_cards())
+    cards = {card[0]: card for card in cards if card}
+    assert list(cards) == [f"effnet-{id}" for id in asking.bank()]
+    for id, question in asking.bank().items():
+        _, front, back, tags = (html.unescape(part) for part in cards[f"effnet-{id}"])
+        assert question["text"] in front and tags == f"effnet::lesson-{id[:2]}"
+        for choice in question["choices"]:
+            assert choice["text"] in front and choice["why"] in back
+        (right,) = [c for c in question["choices"] if c.get("correct")]
+        assert right["text"] in back.split("<br>")[0] and back.startswith("<b>")
+
+
+def test_commas_quotes_line_ends_and_angle_brackets_survive(monkeypatch):
+    choices = [{"text": 'a "b", c', "why": "x < y & z", "correct": True}, {"text": "two\nlines", "why": "#no, 中文"}]
+    monkeypatch.setattr(asking, "bank", lambda: {"01.q1": {"text": "<b>?", "choices": choices}})
+    text = asking.flash_cards()
+    (card,) = csv.reader(io.StringIO(text[text.index("effnet-") :], newline=""))
+    _, front, back, _ = card
+    assert front == "&lt;b&gt;?<br>A. a &quot;b&quot;, c<br>B. two\nlines"
+    assert "x &lt; y &amp; z" in back and "#no, 中文" in back
+
+
 # ---- questions ---------------------------------------------------------------------------------------------
+
+
+def test_ids_are_unique_over_the_whole_bank_and_no_question_is_asked_twice():
+    every = [q for lesson in LESSONS for q in asking.tomllib.loads(
+        (asking.QUESTIONS / f"{lesson}.toml").read_text(encoding="utf-8"))["questions"]]  # fmt: skip
+    assert len({q["id"] for q in every}) == len(every) == len(asking.bank())
+    assert len({q["text"] for q in every}) == len(every)
+
+
+def test_over_the_whole_bank_no_place_is_right_much_more_often():
+    places = [[c.get("correct", False) for c in q["choices"]].index(True) for q in asking.bank().values()]
+    assert max(places.count(place) for place in range(4)) < 0.4 * len(places)
+    assert min(places.count(place) for place in range(4)) > 0.1 * len(places)
+
+
+def longest(question):
+    """Whether the right choice is the longest, or as long as the longest."""
+    (right,) = [len(c["text"]) for c in question["choices"] if c.get("correct")]
+    return right == max(len(c["text"]) for c in question["choices"])
+
+
+def test_neither_the_longest_nor_the_shortest_choice_is_a_safe_bet():
+    bank = asking.bank().values()  # chance is a quarter: write the wrong choices out as fully as the right one
+    assert 0.15 * len(bank) < sum(map(longest, bank)) < 0.35 * len(bank)
+    shortest = [min(q["choices"], key=lambda c: len(c["text"])).get("correct", False) for q in bank]
+    assert 0.15 * len(bank) < sum(shortest) < 0.35 * len(bank)
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_in_no_lesson_the_longest_choice_is_right_more_than_three_times(lesson):
+    assert sum(map(longest, asking.questions(lesson).values())) <= 3
+
+
+def test_every_question_is_asked_somewhere_and_every_lesson_that_is_named_is_there():
+    source = (asking.QUESTIONS.parents[1] / "source" / "lessons").glob("*.py")
+    asked = {id for path in source for id in re.findall(r'"(\d\d\.q\d+)"', path.read_text(encoding="utf-8"))}
+    lessons = {path.name[:2] for path in (asking.QUESTIONS.parents[1] / "source" / "lessons").glob("*.py")}
+    assert [id for id in asking.bank() if id[:2] in lessons and id not in asked] == []
+    for id, question in asking.bank().items():
+        words = " ".join([question["text"], *(c["why"] for c in question["choices"])])
+        for lesson in re.findall(r"[Ll]essons? (\d\d)", words):
+            assert int(lesson) <= 13, f"{id} names lesson {lesson}"
 
 
 @pytest.mark.parametrize("lesson", LESSONS)

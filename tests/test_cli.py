@@ -1,11 +1,13 @@
 """The command `effnet-course`: quick to answer, plain about what is wrong."""
 
+import json
+import re
 import subprocess
 import sys
 
 import pytest
 
-from effnet_course import authoring, data
+from effnet_course import asking, authoring, data, progress
 from effnet_course.cli import main
 from effnet_course.exercises import sheet
 
@@ -85,3 +87,49 @@ def test_lab_opens_the_first_notebook_and_passes_arguments_on(monkeypatch, user)
     assert arguments[1:4] == ["--no-browser", "--port", "8899"]
     assert "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb" in arguments
     assert ("--allow-root" in arguments) == (user == 0)
+
+
+def test_check_all_shows_a_line_for_each_lesson_from_local_files_alone(empty_home, capsys):
+    assert main(["check", "--all"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[-1] == "Nothing is done on this machine yet."
+    assert [line[:2] for line in printed.splitlines()[1:-1]] == sorted(p.stem for p in asking.QUESTIONS.glob("*.toml"))
+    guess = {"key": "01.macs", "value": "10^8"}
+    answers = [{"id": "01.q1", "correct": False}, {"id": "01.q1", "correct": True}, {"id": "01.q2", "correct": True}]
+    solved = {"exercise": sheet("01")[0].id}
+    guesses = [guess, {"key": "01.macs", "answer": 1}]
+    for name, rows in (("guesses", guesses), ("answers", answers), ("progress", [solved])):
+        lines = "".join(f"{json.dumps(row)}\n" for row in rows)
+        (empty_home / f"{name}.jsonl").write_text("rubbish\n" + lines + '{"cut')
+    assert main(["check", "--all"]) == 0
+    (row,) = [row for row in progress.done() if row.lesson == "01"]
+    assert (row.guesses, row.all_guesses, row.answers, row.right) == (1, 3, 2, 1)  # the first answer counts
+    assert row.points == sheet("01")[0].points and row.all_points == sum(e.points for e in sheet("01"))
+    assert "In all 1 guesses, 2 questions answered" in capsys.readouterr().out
+
+
+def test_the_guesses_of_a_lesson_are_those_that_its_source_asks_for():
+    for path in (progress.NOTEBOOKS.parent / "source" / "lessons").glob("*.py"):
+        cells = authoring.read(path).cells
+        asked = {key for cell in cells for key, _ in cell.calls("predict") if re.match(r"\d\d\.", key)}
+        assert progress.guesses_in(path.name[:2]) in (asked, None), path.name
+
+
+def test_without_notebooks_the_guesses_are_counted_all_the_same(empty_home, tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "NOTEBOOKS", tmp_path / "none")
+    (empty_home / "guesses.jsonl").write_text('{"key": "01.macs", "value": 3}\n')
+    (row,) = [row for row in progress.done() if row.lesson == "01"]
+    assert (row.guesses, row.all_guesses) == (1, None) and " of " not in progress.text().splitlines()[2][:20]
+
+
+def test_questions_are_counted_and_written_as_cards(tmp_path, capsys):
+    assert main(["questions"]) == 0
+    assert f"{len(asking.bank())} in all" in capsys.readouterr().out
+    assert main(["questions", "--anki", str(tmp_path / "cards.csv")]) == 0
+    assert (tmp_path / "cards.csv").read_text(encoding="utf-8") == asking.flash_cards()
+    assert f"{len(asking.bank())} cards in" in capsys.readouterr().out and not list(tmp_path.glob("*.part"))
+
+
+def test_cards_that_cannot_be_written_are_a_sentence(tmp_path, capsys):
+    assert main(["questions", "--anki", str(tmp_path / "no" / "cards.csv")]) == 1
+    assert "could not be written" in capsys.readouterr().err
