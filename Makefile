@@ -1,6 +1,9 @@
 # make lab         open the course in JupyterLab         (ARGS="--no-browser --port 8899" goes on to JupyterLab)
 # make test        every test, and every notebook once   (ARGS="-k cost" goes on to pytest)
 # make test-all    these and the slow ones: kills by the hundred
+# make test-matrix the package's tests with the oldest versions, the newest, and Colab's (ARGS="lowest newest": these)
+# make book        the lessons, executed, as a site in build/book/html   (ARGS="01 06": these lessons)
+# make test-book   look at every page of it in a browser
 # make notebooks   write notebooks/, exercises/ and solutions/ from source/
 # make lock        pin the newest versions of the dependencies in requirements.lock
 # make clean       remove the environment and whatever else was made; your own work is kept elsewhere
@@ -25,8 +28,18 @@ notebooks: .venv/ready
 test-all:
 	@$(MAKE) --no-print-directory test ARGS="-m '' $(ARGS)"
 
+test-matrix: .venv/ready
+	@$(PYTHON_HERE) .ci/matrix $(ARGS)
+
+book: .venv/ready
+	@$(PYTHON_HERE) book/make_book.py $(ARGS)
+
+test-book:
+	@build/book/venv/bin/python -m pytest -m book -p no:cacheprovider tests/test_book.py $(ARGS)
+
 lock: .venv/ready
-	.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
+	.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--extra deploy --extra lab --extra test \
 		--no-emit-index-url --no-header --no-annotate --output-file requirements.lock pyproject.toml
 
 clean:
@@ -35,4 +48,4 @@ clean:
 .venv/ready: requirements.lock pyproject.toml
 	@sh .ci/environment
 
-.PHONY: lab test test-all notebooks lock clean
+.PHONY: lab test test-all test-matrix book test-book notebooks lock clean

@@ -12,7 +12,7 @@ from effnet_course import __version__
 from effnet_course.home import data_home, home
 
 OLDEST_PYTHON = (3, 11)
-NEEDED = ("torch", "torchvision")
+SHOWN = ("torch", "torchvision", "numpy", "ipywidgets")
 MEMORY_NEEDED, DISK_NEEDED = 2e9, 2e9
 """Bytes: what a lesson may take, and what the datasets and a student's runs take."""
 
@@ -29,7 +29,7 @@ class Finding:
 
 def summary() -> str:
     """Two lines for the first cell of a notebook: what is installed, and where. torch is not imported."""
-    parts = [f"{name} {_installed(name) or 'MISSING: run `make lab`, or install it'}" for name in NEEDED]
+    parts = [f"{name} {_installed(name) or 'MISSING: run `make lab`, or install it'}" for name in SHOWN]
     return f"effnet-course {__version__} in {Path(__file__).parent}\nPython {_python()}, {', '.join(parts)}"
 
 
