@@ -20,7 +20,7 @@
 # - say whether a difference between two networks is more than chance.
 #
 # **You need** Python, and to have trained some neural network before, with PyTorch or anything else. The
-# questions near the end tell you whether that is enough.
+# questions near the end tell you whether that is enough. About 60 minutes, 75 s of them your machine's.
 
 # %% [markdown]
 # ## Your machine
@@ -38,9 +38,9 @@ print(doctor.report())
 #
 # ## Guess first
 #
-# All through the course you are asked for a guess *before* the answer shows, and how sure you are. That is not a test.
-# People remember what surprised them, and you can only be surprised if you expected something. Your guesses stay on your
-# machine, in `~/.effnet-course/guesses.jsonl`.
+# All through the course you are asked for a guess *before* the answer shows, and how sure you are. That is not a
+# test. You can only be surprised if you expected something. Your guesses stay on your machine, in
+# `~/.effnet-course/guesses.jsonl`.
 
 # %%
 from effnet_course.asking import ask, predict
@@ -238,9 +238,10 @@ print(f"{-math.log(1 / 10):.3f}")
 # %% [markdown]
 # ## How sure is that number?
 #
-# The validation images are a sample. With others, the score would be a little different. If a network is right with probability
-# *p* on any one image, its score on *n* images spreads around *p* with a **standard error** of $\sqrt{p(1-p)/n}$, and in 95 of
-# 100 such samples it lies within 1.96 standard errors. That range is called a 95 % **interval**.
+# The validation images are a sample. With others, the score would be a little different. If a network is right with
+# probability $p$ on any one image, its score on $n$ images spreads around $p$ with a **standard error** of
+# $\sqrt{p(1-p)/n}$, and in 95 of 100 such samples it lies within 1.96 standard errors. That range is called a 95 %
+# **interval**.
 
 # %%
 share = score.correct / score.count
@@ -250,8 +251,8 @@ error_of_100 = math.sqrt(share * (1 - share) / 100)
 print(f"the same score from 100 images: plus or minus {100 * 1.96 * error_of_100:.1f}")
 
 # %% [markdown]
-# So from 5,000 images you cannot tell two networks apart that differ by half a percent. And from 100 images, hardly two that
-# differ by ten. Keep that in mind when someone's table says 77.1 and 77.3.
+# So from 5,000 images you cannot tell two networks apart that differ by half a percentage point (a *point*, from here
+# on). And from 100 images, hardly two that differ by ten. Keep that in mind when someone's table says 77.1 and 77.3.
 #
 # ## The same, for longer
 #
@@ -282,8 +283,9 @@ figures.training_runs(runs)
 #
 # ## How much do seeds do?
 #
-# With a few runs you can say how far their *mean* might be off. Take the spread of the runs (the standard deviation *s*), divide it
-# by the square root of their number, and multiply by a factor for the certainty you want. For three runs and 95 % that factor is
+# With a few runs you can say how far their *mean* might be off. Take the spread of the runs (their standard
+# deviation), divide it by the square root of their number, and multiply by a factor for the certainty you want. For
+# three runs and 95 % that factor is
 # 4.30, from Student's t distribution: so large because three runs hardly tell you what the spread is.
 
 # %%
@@ -296,7 +298,8 @@ half = factor * spread / math.sqrt(len(tops))
 print(f"standard deviation {spread:.2f}, so the mean is {mean:.2f} % plus or minus {half:.2f}")
 
 # %% [markdown]
-# From lesson 05 on you will compare networks of different shapes like this. A point without such an interval is an anecdote.
+# From lesson 05 on you will compare networks of different shapes like this. A mean without such an interval is an
+# anecdote.
 
 # %% [markdown]
 # ## Do you know what you need to know?
@@ -311,6 +314,17 @@ ask("00.q1", "00.q2", "00.q3", "00.q4")
 ask("00.q5", "00.q6", "00.q7", "00.q8")
 
 # %% [markdown]
+# ## How far you are
+#
+# Come back to this cell whenever you like (or type `effnet-course check --all` in a terminal). It reads the files on your machine and nothing else: guesses
+# made, questions answered, points of the sheets. At the end of the course, `asking.calibration()` draws how sure you were against how often you were right.
+
+# %%
+from effnet_course import progress
+
+print(progress.text())
+
+# %% [markdown]
 # ## What to remember
 #
 # - Parameters are what you store, MACs what you compute. They are not the same cost, and one does not tell you the other.
@@ -318,7 +332,7 @@ ask("00.q5", "00.q6", "00.q7", "00.q8")
 # - A score has an interval, from the images and from the seeds. Ask for it.
 # - Guess, then look.
 #
-# Next: lesson 01, where one convolution is taken apart.
+# Next: lesson 01 takes apart the kind of layer that cost more than all of B0. Why is a 3x3 convolution expensive?
 
 # %% [markdown]
 # ## Sources

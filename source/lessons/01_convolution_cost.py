@@ -19,7 +19,7 @@
 # - predict when fewer operations will *not* be faster.
 #
 # **You need** what a convolution does (a window slides over the image, with a dot product at each stop) and
-# lesson 00.
+# lesson 00. About 75 minutes, 40 s of them your machine's.
 
 # %% [markdown]
 # ## Three questions to warm up
@@ -62,8 +62,8 @@ print(f"{macs_per_output} MACs x {outputs:,} outputs = {macs_per_output * output
 guess.reveal(macs_per_output * outputs, "576 MACs for each of 401,408 output numbers.")
 
 # %% [markdown]
-# If you were off: which of the factors did you not see? Many people forget that every output channel looks at
-# *every* input channel. Keep that thought, because the whole lesson comes back to it.
+# If you were off: which of the factors did you not see? One hides well: every output channel looks at *every* input
+# channel. Keep that thought, because the whole lesson comes back to it.
 #
 # So far this is only our word for it. Here is a counter that knows nothing about our formula. It belongs to PyTorch
 # and watches which operations run.
@@ -82,14 +82,18 @@ print(f"PyTorch counts {counter.get_total_flops():,}")
 # %% [markdown]
 # That is not our number. Divide one by the other before you read on.
 #
-# It is exactly twice ours: PyTorch counts a multiplication and an addition as two operations, **FLOPs**
-# (floating-point operations), where we count one MAC. Neither is wrong. But much of the literature, the EfficientNet
-# paper included, writes "FLOPs" and means MACs, so a factor of 2 between two sources nearly always means just this.
-# In this course a MAC is a MAC and 1 MAC = 2 FLOPs.
+# It is exactly twice ours, which is why lesson 00 halved it: PyTorch counts a multiplication and an addition as two
+# operations, **FLOPs** (floating-point operations), where we count one MAC. Neither is wrong. But much of the
+# literature, the EfficientNet paper included, writes "FLOPs" and means MACs, so a factor of 2 between two sources
+# nearly always means just this. In this course a MAC is a MAC and 1 MAC = 2 FLOPs.
 #
 # > **MACs of a convolution** = kernel area x input channels x output channels x output positions
 # >
-# > $K^2 \cdot C_\text{in} \cdot C_\text{out} \cdot H^2$ for a K x K kernel and an output of H x H pixels
+# > $K^2 \cdot C_\text{in} \cdot C_\text{out} \cdot H^2$
+#
+# $K$ is the side of the kernel, $C_\text{in}$ the number of channels that are read, $C_\text{out}$ of those that are
+# written, and $H$ the side, in pixels, of the map that is *written*. In this layer that is the side of the image,
+# too.
 
 
 # %%
@@ -114,10 +118,10 @@ print("image side      x", conv_macs(3, 64, 128, 112) / before)
 # %% [markdown]
 # Kernel and side enter squared. A network that doubles the width of *all* its layers doubles input and output channels
 # at once, and pays four times as well. You will meet those squares again in lesson 05, where they become the
-# law of scaling: cost grows with the depth of a network, but with the *square* of its width and of its resolution.
+# rule of scaling: cost grows with the depth of a network, but with the *square* of its width and of its resolution.
 #
-# A **stride** of 2 visits every second position in both directions. H above is the side of the *output*, so
-# stride 2 leaves a quarter of the MACs.
+# A **stride** of 2 visits every second position in both directions. $H$ is the side of the *output*, so stride 2
+# leaves a quarter of the MACs.
 #
 # ## And the parameters?
 #
@@ -138,7 +142,7 @@ print(f"each weight is used {before // weights:,} times: once at each of {56 * 5
 # ## When two counters disagree
 #
 # Another well-known counter is fvcore. Give it a convolution with the two layers that usually follow, a batch
-# normalisation and an activation, and a pooling at the end.
+# normalisation and an activation (lesson 02 is about both), and a pooling at the end.
 
 # %% tags=["nbval-check-output"]
 import warnings
@@ -280,10 +284,10 @@ for kernel in (3, 5):
 #
 # ## What was given up?
 #
-# An eighth of the work, and the same result? No. The separable layer has 8,768 weights and the standard one 73,728, so it
-# can't do everything that the standard one can. What it does can be said exactly. Between input channel *i* and
-# output channel *o*, the separable layer filters with depthwise kernel *i*, times one number, the pointwise weight. Multiply
-# them out, and you have a standard convolution that does the very same:
+# An eighth of the work, and the same result? No. The separable layer has 8,768 weights and the standard one 73,728,
+# so it can't do everything that the standard one can. What it does can be said exactly. Between input channel $i$ and
+# output channel $o$, the separable layer filters with depthwise kernel $i$, times one number, the pointwise weight.
+# Multiply them out, and you have a standard convolution that does the very same:
 
 # %% tags=["nbval-check-output"]
 # (128, 64, 1, 1) times (64, 3, 3), broadcast to (128, 64, 3, 3): a full set of standard weights
@@ -317,9 +321,9 @@ for worth in (0.9, 0.5, 0.2, 0.1):
         print(f"worth {worth:.0%}, {kernel}x{kernel}: {answer}")
 
 # %% [markdown]
-# It would have to be very bad not to pay. This is how many texts argue, and it is half the truth: worth per MAC is not
-# what you want. You have a budget of MACs and want the most worth for *all* of it. In exercise 01.4 you work out
-# the fair question, in which the MACs that were saved are spent again.
+# It would have to be very bad not to pay. But this argument is half the truth: worth per MAC is not what you want.
+# You have a budget of MACs and want the most worth for *all* of it. In exercise 01.4 you work out the fair question,
+# in which the MACs that were saved are spent again.
 
 # %% [markdown]
 # ## Now take a stopwatch
@@ -395,13 +399,14 @@ for name, layer in counted.items():
 
 # %% [markdown]
 # The standard layer reads each input number once and uses it 9 x 128 times. The depthwise layer reads it once and uses it
-# nine times. It is hungry, not hard-working.
+# nine times.
 #
 # ## The roof over every layer
 #
-# A machine can do so many FLOPs a second and move so many bytes a second. Whichever takes longer sets the pace. That
-# picture is called the **roofline**. To draw it for your machine we need two numbers: a large matrix product shows how fast it
-# computes, and a large addition how fast it moves (two arrays in, one out).
+# A machine can do only so many FLOPs a second, and move only so many bytes a second. Whichever takes longer sets the
+# pace. Draw the most FLOPs a second that this allows against the intensity: a slope, then a flat top. That line is
+# the **roofline**. For your machine we need two numbers: a large matrix product shows how fast it computes, and a
+# large addition how fast it moves (two arrays in, one out).
 
 # %%
 a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
@@ -420,8 +425,9 @@ print(f"{flops_per_second / 1e9:.0f} GFLOP/s, {bytes_per_second / 1e9:.1f} GB/s"
 print(f"balance: {flops_per_second / bytes_per_second:.0f} FLOPs a byte")
 
 # %% [markdown]
-# A layer that does fewer FLOPs a byte than the balance waits for memory. One that does more waits for arithmetic. This balance is also called the **ridge**. Here are
-# the standard layer and the two halves of the separable one under your own roof. A point far below it uses neither memory nor cores well: some other cost, or a poor routine.
+# The balance, also called the **ridge**, is where the slope ends. A layer that does fewer FLOPs a byte waits for
+# memory, one that does more waits for arithmetic. Here are the standard layer and the two halves of the separable one
+# under your own roof. A point far below it uses neither memory nor cores well: some other cost, or a poor routine.
 
 # %%
 points = [

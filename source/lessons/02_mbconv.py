@@ -18,7 +18,7 @@
 # - tell batch norm's two modes apart, and stochastic depth from dropout and DropConnect;
 # - derive what a block costs at any expansion ratio, and measure where its time and its memory go.
 #
-# **You need** lesson 01, and to have met batch normalisation before.
+# **You need** lesson 01, and to have met batch normalisation before. About 90 minutes, 45 s of them your machine's.
 
 # %% [markdown]
 # ## Three questions to warm up
@@ -31,9 +31,9 @@ ask("01.q5", "01.q6", "01.q8")
 # %% [markdown]
 # ## What do you expect?
 #
-# Here is the whole idea in one line. A 1x1 convolution makes 144 channels of 24; a depthwise 3x3 convolution
+# Here is the whole idea. A 1x1 convolution makes 144 channels of 24; a depthwise 3x3 convolution
 # filters each of the 144; another 1x1 convolution makes 24 of them again. The ratio 144 / 24 = 6 is the **expansion
-# ratio**, *e*. Compare that with a plain 3x3 convolution from 24 channels to 24, on the same image.
+# ratio**, $e$. Compare that with a plain 3x3 convolution from 24 channels to 24, on the same image.
 
 # %%
 guess = predict(
@@ -62,16 +62,16 @@ guess.reveal("1.6 times", "57 MACs a pixel for each of 144, against 216 for each
 # So 144 channels are filtered for 1.6 times the price of 24; a plain convolution on 144 would cost 23 times as much
 # as our three steps. Of the 57 MACs only 9 are filtering; the other 48 are mixing, and they depend on the *narrow*
 # side: 24 in and 24 out. That is the bargain. A block that is narrow at its ends and wide in the middle can afford a
-# wide middle. (The block of ResNet-50 is wide at its ends and narrow in the middle. So this one is called an
-# **inverted residual**.)
+# wide middle. (The block of ResNet-50, which also adds its input to its output, is wide at its ends and narrow in the
+# middle. So this one is called an **inverted residual**.)
 #
 # A bargain is only one if you need the thing. What are 144 filters good for?
 #
 # ## First guess: more patterns
 #
-# In lesson 01 you saw what a separable layer cannot do: each input channel meets one 3x3 pattern, and all outputs get it,
-# weaker or stronger. If channels are mixed *before* the filters, then each input channel takes part in every wide
-# channel, and meets all of their patterns. How many is that?
+# In a separable layer each input channel meets one 3x3 pattern only (lesson 01). If channels are mixed *before* the
+# filters, then each input channel takes part in every wide channel, and meets all of their patterns. How many is
+# that?
 #
 # Leave the activations out for a moment. Then the three steps multiply out into one plain convolution, with a 3x3 window
 # for each pair of input and output channel. For one input channel, count how many of its 24 windows are independent
@@ -109,9 +109,9 @@ for wide in (1, 4, 8, 9, 24, 144):
 # An activation bends: ReLU, the simplest, sets everything below zero to zero. Without a bend, layers on layers would
 # multiply out into one, as above. With it, something is lost every time.
 #
-# How much? Take the smallest example. Something that two numbers describe, a point in the plane, is mixed into *n*
-# numbers by random weights; then comes a ReLU. With random weights each of the *n* numbers is negative in half of all
-# cases. Two numbers are needed to find the point again, so if fewer than two of the *n* are left, it is
+# How much? Take the smallest example. Something that two numbers describe, a point in the plane, is mixed into $n$
+# numbers by random weights; then comes a ReLU. With random weights each of the $n$ numbers is negative in half of all
+# cases. Two numbers are needed to find the point again, so if fewer than two of the $n$ are left, it is
 # lost, whatever one does afterwards. What share of the points is lost for n = 3?
 
 # %%
@@ -121,7 +121,7 @@ lost = predict(
 
 # %% [markdown]
 # Three numbers can be positive or negative in 8 ways, all equally likely. In one of them none is positive, in three
-# exactly one is. So 4 of 8. In general none or one of *n* is positive in $(n + 1)$ of $2^n$ ways:
+# exactly one is. So 4 of 8. In general none or one of $n$ is positive in $(n + 1)$ of $2^n$ ways:
 
 # %% tags=["nbval-check-output"]
 for n in (2, 3, 5, 15, 30):
@@ -175,7 +175,7 @@ figures.relu_collapse(spiral, {n: through_relu(spiral, n, seed=4) for n in (2, 3
 #
 # ## The block
 #
-# Here is the second block of B0's stage 3. (As in the paper, the stem, which comes before all blocks, is stage 1. Printed,
+# Here is an **MBConv** block, the second of B0's stage 3. (As in the paper, the stem, which comes before all blocks, is stage 1. Printed,
 # blocks count from 0: this is "stage 3 block 1".) The bars are as tall as there are channels.
 
 # %%
@@ -188,8 +188,8 @@ block = without_gate.blocks()[2]
 figures.block_diagram(block)
 
 # %% [markdown]
-# Three convolutions, each followed by a batch norm; two activations; one addition. You can now write it yourself. These are
-# the course's own modules, and beside them the same in four lines. (The batch norms are in evaluation mode here; they come
+# Three convolutions, each followed by a batch norm; two activations; one addition. Here are the
+# course's own modules, and beside them the same in four lines. (The batch norms are in evaluation mode here; they come
 # below.)
 
 # %% tags=["nbval-check-output"]
@@ -246,12 +246,12 @@ figures.block_maps([(name, maps[5].numpy()) for name, maps in shown])
 # ## The bend of EfficientNet: SiLU
 #
 # MobileNetV2 used ReLU6. EfficientNet uses **SiLU** (also called swish): x times sigmoid(x). The sigmoid is a gate
-# between 0 and 1, and x opens it itself. The product rule gives the slope. With $s = \text{sigmoid}(x)$ and
-# $s' = s(1 - s)$:
+# between 0 and 1, and x opens it itself. Write $\sigma$ for it; its slope is $\sigma(1 - \sigma)$. The product rule
+# gives the slope of SiLU:
 #
-# $$\text{SiLU}(x) = x\,s \qquad \text{SiLU}'(x) = s + x\,s\,(1 - s)$$
+# $$\text{SiLU}(x) = x\,\sigma \qquad \text{SiLU}'(x) = \sigma + x\,\sigma\,(1 - \sigma)$$
 #
-# On the far left *s* is nearly 0 and so is SiLU; on the far right *s* is nearly 1 and SiLU is nearly x. But just left
+# On the far left $\sigma$ is nearly 0 and so is SiLU; on the far right it is nearly 1 and SiLU is nearly x. But just left
 # of zero it is *negative*. So there must be a lowest point. Find it: halve an interval in which the slope changes
 # sign, 50 times.
 
@@ -260,8 +260,8 @@ import math
 
 
 def silu_slope(x):
-    s = 1 / (1 + math.exp(-x))
-    return s + x * s * (1 - s)
+    sigmoid = 1 / (1 + math.exp(-x))
+    return sigmoid + x * sigmoid * (1 - sigmoid)
 
 
 low, high = -3.0, 0.0  # the slope is negative at -3 and positive at 0
@@ -279,8 +279,8 @@ for at in (-3.0, 0.0, 3.0):
 figures.silu_curve(low)
 
 # %% [markdown]
-# Is it a coincidence that the two numbers differ by exactly 1? Set the slope to zero and divide by *s*: $1 + x(1 - s) = 0$,
-# so $x s = x + 1$. And $x s$ is SiLU itself.
+# Is it a coincidence that the two numbers differ by exactly 1? Set the slope to zero and divide by $\sigma$:
+# $1 + x(1 - \sigma) = 0$, so $x\,\sigma = x + 1$. And $x\,\sigma$ is SiLU itself.
 #
 # A ReLU that is below zero for every image passes no gradient at all, and cannot learn its way back. SiLU's slope is
 # exactly zero at one point only, though nearly zero far to the left. The price: SiLU needs an exponential, and it falls
@@ -289,8 +289,8 @@ figures.silu_curve(low)
 #
 # ## What SiLU keeps in memory
 #
-# For the backward pass, PyTorch keeps what the slope needs. The formula needs x and s, but s can be computed from x
-# again. PyTorch tells us what it keeps. Does it matter whether you write `nn.SiLU()` or `x * torch.sigmoid(x)`?
+# For the backward pass, PyTorch keeps what the slope needs. The formula needs x and $\sigma$, but $\sigma$ can be
+# computed from x again. Does it matter whether you write `nn.SiLU()` or `x * torch.sigmoid(x)`?
 
 # %%
 from torch.autograd.graph import saved_tensors_hooks
@@ -320,8 +320,9 @@ print("x * torch.sigmoid(x)", kept_for_backward(lambda x: x * torch.sigmoid(x), 
 #
 # ## The residual rule
 #
-# The last step adds the input. You can only add what has the same shape, and the block changes it in two ways: a stride makes
-# the image smaller, and the projection may write another number of channels. So:
+# The last step adds the input, over a *shortcut* around the block. You can only add what has the same shape, and the
+# block changes it in two ways: a stride makes the image smaller, and the projection may write another number of
+# channels. So:
 #
 # > **The input is added if, and only if, the stride is 1 and the channels in and out are equal.**
 #
@@ -377,7 +378,7 @@ same.reveal("yes", "In training, mean and deviation are those of the batch. In e
 #   alone. Forget `model.eval()`, and an image is judged by the company it keeps.
 #
 # The running numbers start at mean 0 and variance 1, and move a little at every training step. In PyTorch's sense the
-# **momentum** *m* is the weight of the *new* batch:
+# **momentum** $m$ is the weight of the *new* batch:
 #
 # $$\text{running} \leftarrow (1 - m)\,\text{running} + m\,\text{batch}$$
 #
@@ -461,12 +462,12 @@ print("B0:", [round(b.drop_rate, 4) if b.residual else "-" for b in B0.blocks()]
 #
 # ## The price of the ratio
 #
-# You know the price of a wide channel: at each pixel 24 + 9 + 24 MACs. A block of ratio *e* has 24 *e* of them. So
-# for C channels in and out, on H x H pixels, with stride 1 and *e* of 2 or more:
+# You know the price of a wide channel: at each pixel 24 + 9 + 24 MACs. A block of ratio $e$ has $24\,e$ of them. So
+# for $C$ channels in and out, on $H \times H$ pixels, with stride 1 and $e$ of 2 or more:
 #
 # $$\text{MACs} = e\,C H^2 (2C + K^2) \qquad\qquad \text{parameters} = 2C + e\,C(2C + K^2 + 4)$$
 #
-# Both are a straight line in *e*. (Parameters: each wide channel has two batch norms with two learned numbers each,
+# Both are a straight line in $e$. (Parameters: each wide channel has two batch norms with two learned numbers each,
 # and the 2C are the last batch norm's.) Does ratio 1, as in B0's very first block, cost a sixth of ratio 6?
 
 # %%
@@ -498,8 +499,8 @@ figures.expansion_line(block)
 # %% [markdown]
 # A block of ratio 1 has *no expansion convolution*. It would mix 24 channels into 24 and cost $C^2 H^2$, 1.8 million
 # MACs here, for no more room. So ratio 1 is not a small MBConv block but another kind of block, a separable layer
-# with a linear end, and a line through it and one other ratio misses all the rest. It bends where it is narrow, in 24
-# numbers; B0 has just one such block.
+# with a linear end, and a line through it and one other ratio misses all the rest. This block bends where it is
+# narrow, in 24 numbers; B0 has just one such.
 #
 # ## Where does the time go?
 #
@@ -597,12 +598,13 @@ kept.reveal(round(measured / 1e6, 1), "2,600 times the parameters, nearly all of
 
 # %% [markdown]
 # In evaluation nothing has to be kept. While the filters run, their input and output are there, and the block's input
-# for the shortcut: 144 + 144 + 24 numbers a pixel, a third. In exercise 02.6 you work this out for any block.
+# for the shortcut: 144 + 144 + 24 numbers a pixel, a third of that. In exercise 02.6 you work this out for any block.
 
 # %% [markdown]
 # ## Explore
 #
-# Where do MACs, parameters and activations go? Activations are the numbers that the convolutions write. Find
+# Where do MACs, parameters and activations go? Activations, as a cost, are the numbers that the convolutions
+# write, not the functions. Find
 #
 # 1. a setting in which the *filters* do most of the MACs;
 # 2. what the size of the image changes in the *shares*, and what it does not;
@@ -615,8 +617,6 @@ explorers.mbconv()
 
 # %% [markdown]
 # ## Check yourself
-#
-# Each answer, right or wrong, comes with a reason.
 
 # %%
 ask("02.q1", "02.q2", "02.q3", "02.q4")
@@ -632,7 +632,7 @@ ask("02.q5", "02.q6", "02.q7", "02.q8")
 # - The input is added where stride is 1 and channels are equal. Nothing else takes its place.
 # - Batch norm: the batch's statistics in training, running ones in evaluation. PyTorch's 0.01 is TensorFlow's 0.99.
 # - Stochastic depth drops a block's branch for one image; dropout drops outputs, DropConnect weights.
-# - MACs grow in a line with *e*, from 2 on. Time and memory go where the block is wide, MACs or not.
+# - MACs grow in a line with $e$, from 2 on. Time and memory go where the block is wide, MACs or not.
 #
 # Next: sheet 02 (`exercises/02_mbconv.ipynb`). Then lesson 03, on the step that we have left out: a gate that looks
 # at the whole image and turns channels up and down.

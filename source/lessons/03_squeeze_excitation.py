@@ -11,8 +11,8 @@
 # something else. It looks at the whole image, and then turns each channel up or down for *this* image. It is
 # called **squeeze-and-excitation**, SE for short.
 #
-# You will do its arithmetic by hand, find out what it costs, and take one out of a trained network to see what it
-# looks at. What you find there may not be what you expect.
+# You will do its arithmetic by hand, find out what it costs, and look into a trained network to see what its gates
+# look at.
 #
 # **You will be able to**
 #
@@ -21,7 +21,7 @@
 # - explain how a part's shares of parameters, of work and of time can be three very different numbers;
 # - say what a gate can't see, and test whether a network makes use of what it can.
 #
-# **You need** the MBConv block of lesson 02, and the counting of lesson 01. About 75 minutes, less than one of them your machine's.
+# **You need** the MBConv block of lesson 02, and the counting of lesson 01. About 75 minutes, 45 s of them your machine's.
 
 # %% [markdown]
 # ## Three questions to warm up
@@ -128,8 +128,8 @@ print("parameters:", sum(p.numel() for p in module.parameters()))
 # %% [markdown]
 # ## A ratio of what?
 #
-# How many numbers are squeezed to is set by the **SE ratio** s. In EfficientNet s = 0.25. A quarter: but an MBConv block has three
-# widths. The first block of B0's stage 3 takes in 16 channels, expands them to 96, gates those 96, and hands on 24.
+# To how many numbers the means are squeezed is set by the **SE ratio** $s$. In EfficientNet $s$ = 0.25, a quarter. Of what? An MBConv
+# block has three widths. The first block of B0's stage 3 takes in 16 channels, expands them to 96, gates those 96, and hands on 24.
 
 # %%
 base = predict(
@@ -138,8 +138,8 @@ base = predict(
 )  # fmt: skip
 
 # %% [markdown]
-# Ask a network that others have built. In torchvision's B0, the layer `fc1` of each SE part goes from the gated channels to the squeezed ones. (On the
-# device "meta" nothing is computed or stored.)
+# Ask a network that others have built. In torchvision's B0, the layer `fc1` of each SE part goes from the gated channels to the squeezed ones. ("meta":
+# lesson 00.)
 
 # %% tags=["nbval-check-output"]
 import torchvision
@@ -164,7 +164,7 @@ print(f"MobileNetV3's first: {first.in_channels} -> {first.out_channels}")
 # takes the nearest multiple of 8, unless that is less than nine tenths of the number. Here the nearest would be 16, which is too little, so it becomes 24.
 #
 # What happens to somebody who takes the wrong width? The network runs and trains. But it has another number of parameters, and
-# by that number you can tell which width it was. With E gated channels and S squeezed ones, SE holds $2 E S$ weights and $S + E$ biases. Put every reading on top of
+# by that number you can tell which width it was. With $E$ gated channels and $S$ squeezed ones, SE holds $2 E S$ weights and $S + E$ biases. Put every reading on top of
 # a B0 without SE:
 
 # %% tags=["nbval-check-output"]
@@ -193,13 +193,13 @@ print(f"torchvision's B0       {sum(p.numel() for p in theirs.parameters()):>9,}
 # The first line is B0, and torchvision agrees to the unit. Remember the second: 8,423,848. If your own B0 has
 # 8.4 million parameters, you now know why. In lesson 04 you will find other people's bugs from such numbers alone.
 #
-# Why is that line so much larger? Compare SE with the block's two 1x1 layers. With C channels in and out and E = eC inside, those two have $2 e C^2$
+# Why is that line so much larger? Compare SE with the block's two 1x1 layers. With $C$ channels in and out and $E = e C$ inside, those two have $2 e C^2$
 # weights. SE has $2 \cdot e C \cdot s C = s \cdot 2 e C^2$. So
 #
-# > **SE's weights are the share s of the two 1x1 layers' weights**: a quarter, if s is taken of the input.
+# > **SE's weights are the share s of the two 1x1 layers' weights**: a quarter, if $s$ is taken of the input.
 #
 # That holds in a block that has an expansion and hands on as many channels as come in, with SE's biases left out.
-# Taken of the expanded width, the share would be s times e: with e = 6, one and a half times as many weights as the layers that do the block's work.
+# Taken of the expanded width, the share would be $s$ times $e$: with $e$ = 6, one and a half times as many weights as the layers that do the block's work.
 
 # %% [markdown]
 # ## What does it cost?
@@ -227,7 +227,7 @@ figures.se_shares()
 
 # %% [markdown]
 # An eighth of the weights and a six-hundredth of the work. How can that be? Think of lesson 01: a weight of a 1x1 layer is used once at *every position* of
-# the map. The squeeze leaves a map of one pixel, so a weight of SE is used once for each image. In a block as above, on a map of H x H pixels, SE's
+# the map. The squeeze leaves a map of one pixel, so a weight of SE is used once for each image. In a block as above, on a map of $H \times H$ pixels, SE's
 # MACs are $s / H^2$ of the two 1x1 layers'; at 14 x 14 pixels, $0.25 / 196 = 0.13$ %. The figure shows it block by block. (Its axis is logarithmic. The first block has no expansion layer, so its SE has a larger share of the parameters.)
 #
 # ## And how long does it take?
@@ -243,8 +243,7 @@ print(f"read twice and written once:                  {3 * gated:>10,}")
 print(f"read and written by all layers with MACs:     {convolutions:>10,}")
 
 # %% [markdown]
-# So squeezing and scaling move 6.9 million numbers, half as many as all layers with MACs together. By its MACs SE has 0.16 % of B0, by its traffic a third:
-# 6.9 million of 20.5. (A cache can save part of it, where a map is still at hand when it is read again.)
+# So squeezing and scaling move 6.9 million numbers, half as many as all layers with MACs together: a third of B0's traffic, 6.9 million of 20.5. (A cache can save part of it, where a map is still at hand when it is read again.)
 #
 # Now guess, and run B0 and a B0 without SE by turns, so that whatever else your machine does hits both.
 
@@ -369,20 +368,6 @@ figures.gate_maps(recorded["blocks"], recorded["classes"])
 # But don't read too much into it. All that these 40 gates know of an image are *two* numbers, since that is how far block 2 squeezes: ten patterns can then be
 # little more than mixtures of two. And a mean over 500 photos of ships is also a mean over much blue.
 #
-# ## Explore
-#
-# Blue is one class, orange another. Below is their difference, beside the distance by which a gate moves among images of *one* class (dashed).
-#
-# 1. In block 2, find two classes of which half the gates differ by more than the dashed line. Find two with no such gate.
-# 2. Keep the classes and walk to block 8. What becomes of the difference, and of the dashed line?
-# 3. Could you tell the class of a *single* image by one gate?
-
-# %%
-from effnet_course import explorers
-
-explorers.gates(recorded["classes"], recorded["blocks"], block=2, one="automobile", other="bird")
-
-# %% [markdown]
 # ## Does the network use them?
 #
 # To see that gates differ is one thing. Whether it matters is another, and there is an experiment for it: take the difference away. Give *every* image the mean gates of its batch of 500, so that no gate
@@ -414,8 +399,8 @@ interval = f"95 % interval {points - error:.1f} to {points + error:.1f}"
 frozen.reveal("about 1", f"{lost} images lost, {gained} won: {points:.1f} points, {interval}.")
 
 # %% [markdown]
-# (Only images on which the two networks disagree say anything. If each of them is a coin of its own, the difference of lost and won has the variance of their sum: that is where
-# the interval comes from: 1.96 standard deviations to either side, for 95 %, and times 100, to have it in points. It is an interval for *this* network on other images, not for other networks.)
+# (Only images on which the two networks disagree say anything. If each of them falls one way or the other by itself, the variance of lost minus won is about lost plus won. The
+# interval reaches 1.96 standard deviations to either side, here in points. It is an interval for *this* network on other images, not for other networks.)
 #
 # So the gates' looking is worth something to this network, and not much. "All open" is a warning against a careless experiment: it loses nearly everything, but not
 # because gates stopped looking. All maps become about twice as large, and no later layer was trained for that. Which blocks was it, then? Freeze one at a time:
@@ -426,7 +411,7 @@ for block, rows in enumerate(recorded["changed_in_one_block"], 1):
     print(f"block {block} frozen: {row['top1']:.2f} %   lost {row['lost']:>3}, won {row['gained']:>3}")
 
 # %% [markdown]
-# It is the front again. From block 3 on, freezing *one* block never costs more than one image of the 5,000, lost and won taken together. A frozen gate is a constant, and
+# It is the first blocks again. From block 3 on, freezing *one* block never costs more than one image of the 5,000, lost and won taken together. A frozen gate is a constant, and
 # its two layers could be thrown away. But each of these blocks was frozen alone. Whether all of them can be frozen *together* this table does not say, since losses need not
 # add up. That would be an experiment of its own. And it is a result about one small network
 # after ten epochs, on images of 16 pixels. It is no result about EfficientNet. What carries over is the experiment: freeze, don't remove.
@@ -538,9 +523,21 @@ for name, changed in variants.items():
 # One number a block, first block left. Even the mirrored image moves them: the trained kernels are not symmetric. How far do brightness and shuffling go, compared with the 0.03 and less by which gates differ between photos?
 
 # %% [markdown]
-# ## Check yourself
+# ## Explore
 #
-# Each answer, right or wrong, comes with a reason.
+# Back to the gates of the ten classes. Blue is one class, orange another. Below is their difference, beside the distance by which a gate moves among images of *one* class (dashed).
+#
+# 1. In block 2, find two classes of which half the gates differ by more than the dashed line. Find two with no such gate.
+# 2. Keep the classes and walk to block 8. What becomes of the difference, and of the dashed line?
+# 3. Could you tell the class of a *single* image by one gate?
+
+# %%
+from effnet_course import explorers
+
+explorers.gates(recorded["classes"], recorded["blocks"], block=2, one="automobile", other="bird")
+
+# %% [markdown]
+# ## Check yourself
 
 # %%
 ask("03.q1", "03.q2", "03.q3", "03.q4", "03.q5", "03.q6", "03.q7", "03.q8")
@@ -550,7 +547,7 @@ ask("03.q1", "03.q2", "03.q3", "03.q4", "03.q5", "03.q6", "03.q7", "03.q8")
 #
 # - Squeeze: the mean of each channel. Excite: two small layers, SiLU between and a sigmoid at the end. Scale: each channel times its gate.
 # - Every gate is computed from *all* channels' means, and from nothing else. Places are invisible to it.
-# - The SE ratio is taken of the block's input channels. In a block with an expansion and as many channels out as in, SE then has s times the weights of the two 1x1 layers (biases left out), and $s / H^2$ times their MACs.
+# - The SE ratio is taken of the block's input channels. In a block with an expansion and as many channels out as in, SE then has $s$ times the weights of the two 1x1 layers (biases left out), and $s / H^2$ times their MACs.
 # - Counted over all of B0, with every layer and every bias, SE has 12 % of the parameters and 0.16 % of the MACs.
 # - Its time is a question of traffic and of waiting, and has to be measured.
 # - Gates that *can* depend on the image need not. In our small network they hardly do. Look at the size of an effect before you look at its pattern.

@@ -20,7 +20,8 @@
 # - test that two networks are equal, and notice when such a test proves nothing;
 # - name a mistake by the fingerprint that it leaves.
 #
-# **You need** lessons 01 to 03: convolutions, the MBConv block, squeeze-and-excitation (SE).
+# **You need** lessons 01 to 03: convolutions, the MBConv block, squeeze-and-excitation (SE). About 90 minutes, 45 s of
+# them your machine's.
 
 # %% [markdown]
 # ## Three questions to warm up
@@ -69,8 +70,8 @@ for b in B0.blocks():
           f"{'  + input' if b.residual else ''}")  # fmt: skip
 
 # %% [markdown]
-# Two things to notice. Stage 6 changes the channels but has stride 1. And of the 16 blocks only 9 add their
-# input: the first block of a stage never does here, because it changes the number of channels.
+# Only 9 of the 16 blocks add their input, as you counted in lesson 02. Note stage 6: it changes the channels, but has
+# stride 1.
 #
 # Every block has a depthwise convolution, a projection and two convolutions inside SE. All but the very first also
 # have an expansion: at $e$ = 1 there is nothing to expand to, so that convolution is left out.
@@ -107,7 +108,7 @@ macs = 56 * 56 * sum(weights.values()) + squeeze_excite
 print(f"{params:,} parameters, {macs:,} MACs")
 
 # %% [markdown]
-# The convolutions outside SE have no bias: batch norm follows each of them and adds its own shift. Sixteen blocks like this one, the
+# The convolutions outside SE have no bias (lesson 03). Sixteen blocks like this one, the
 # stem, the head and the classifier are all there is. `cost.network_cost` does the sum. Of course we don't trust it.
 #
 # ## Four counters
@@ -359,12 +360,13 @@ try_loading("drop rates 0.9", replace(B0, dropout=0.9, stochastic_depth=0.9))
 # | input | mean and deviation of ImageNet | 0 to 255; scaled inside | mean and deviation | mean and deviation |
 # | output | logits | probabilities | logits | logits |
 #
-# TensorFlow writes momentum as the weight of the *old* statistics, 0.99; PyTorch as that of the new batch, 0.01. Copying 0.99 into PyTorch
-# means forgetting everything but the last batch. timm also has `tf_efficientnet_b0`, with TensorFlow's padding and epsilon, for weights that
-# were trained there. A much-used PyTorch port, `lukemelas/EfficientNet-PyTorch`, is close to the first column, but begins with PyTorch's own first
-# weights. (Sources at the end.) Some of this can be tried out here.
+# (TensorFlow writes that momentum as 0.99: lesson 02.) timm also has `tf_efficientnet_b0`, with TensorFlow's padding
+# and epsilon, for weights that were trained there. A much-used PyTorch port, `lukemelas/EfficientNet-PyTorch`, is
+# close to the first column, but begins with PyTorch's own first weights. (Sources at the end.) Some of this can be
+# tried out here.
 #
-# **Epsilon.** Batch norm divides by $\sqrt{\text{variance} + \varepsilon}$. Whether 0.001 or 0.00001 matters depends on the variance:
+# **Epsilon** (`eps` in lesson 02). Batch norm divides by $\sqrt{\text{variance} + \varepsilon}$. Whether 0.001 or
+# 0.00001 matters depends on the variance:
 
 # %% tags=["nbval-check-output"]
 for variance in (1.0, 1e-2, 1e-3, 1e-4):

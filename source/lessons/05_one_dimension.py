@@ -19,7 +19,7 @@
 # - explain why a deep stack without residuals stops training, and show it;
 # - put an interval on a comparison, a slope and an extrapolation, and say when to stop scaling.
 #
-# **You need** lessons 01 to 04. Lesson 00's words on seeds and intervals come back here.
+# **You need** lessons 01 to 04, and 00 on seeds and intervals. About 90 minutes, 60 s of them your machine's.
 
 # %% [markdown]
 # ## Three questions to warm up
@@ -74,7 +74,7 @@ twice.reveal("3.76", "A depthwise layer has one width: each channel is filtered 
 
 # %% [markdown]
 # And the others. At $d = 2$ the stem and the head are not repeated: that alone would give *less* than 2. But the blocks that are added are dearer than the average one (last column): each reads and writes its stage's
-# output width, while the first block of nearly every stage reads a narrower map. (Off the whole numbers depth has a second fault: each stage's blocks are rounded *up*, so that 1.8 already buys all 32.)
+# output width, while the first block of nearly every stage reads a narrower map. (Between whole numbers, depth has a second fault: each stage's blocks are rounded *up*, so that $d = 1.8$ already buys the 32 of $d = 2$.)
 # At $r = 2$ nothing changes for squeeze-and-excitation and the classifier, which work on one pixel.
 #
 # ## Read the powers off the counts
@@ -141,7 +141,7 @@ for name, multipliers in figure_3.items():
 
 # %% [markdown]
 # The last points are not equally dear: 8.7 billion MACs for width, 3.2 for depth, 2.5 for resolution. A curve that ends
-# higher may only have been given more. So compare at equal MACs, as we do below.
+# higher may only have been given more. So compare at equal MACs.
 #
 # ## What does an output see?
 #
@@ -149,7 +149,7 @@ for name, multipliers in figure_3.items():
 # reaches one position further on each side: 5. If a layer strides by 2, the positions of its map lie 2 pixels apart, so
 # that every later layer reaches twice as far. In a rule, starting from field 1 and step 1:
 #
-# > a layer with kernel $K$ and stride $S$: field $\leftarrow$ field $+ (K - 1) \cdot$ step, then step $\leftarrow S \cdot$ step.
+# > a layer with kernel $K$: field $\leftarrow$ field $+ (K - 1) \cdot$ step, then step $\leftarrow$ stride $\cdot$ step.
 #
 # On paper: 3x3 with stride 2, then 3x3, then 5x5. What is the field? Then B0: its image has 224 pixels.
 
@@ -348,8 +348,8 @@ trains.reveal("more" if gap > 0.05 else "less" if gap < -0.05 else "about as muc
 # ## One dimension at a time, measured
 #
 # The plan: NANO at about 0.5, 2, 4 and 8 times its MACs, scaled in depth alone, in width, in resolution (and in mixtures, for
-# lessons 06 and 07). The cell prints what is recorded so far. All runs have the same recipe: 16,000 CIFAR-10 images, 4 epochs, three seeds, fixed before the first run; one CPU thread for each run. `docs/atlas.md`
-# says what was decided beforehand. 16 pixels is the base; beyond 32 the photos have no more detail to give and are enlarged.
+# lessons 06 and 07). The cell prints what is recorded so far. All runs have the same recipe: 16,000 CIFAR-10 images, 4 epochs, three seeds, one CPU thread, all fixed before the first run (`docs/atlas.md`).
+# 16 pixels is the base; beyond 32 the photos have no more detail to give and are enlarged.
 
 # %%
 single = ("base", "depth", "width", "resolution")
@@ -392,8 +392,8 @@ best_one = predict("05.best", "At about twice the MACs, which single dimension r
 figures.against_macs(marks)
 
 # %% [markdown]
-# At 0.5 times, small networks come in coarse steps of MACs, so those points serve the curves, not a comparison. And intervals that overlap don't yet mean "no difference". Look at the interval *of the difference*. Two means err independently, so their variances add: with spread $s$, and
-# $n_1$ and $n_2$ seeds, the error of the difference is $s\sqrt{1/n_1 + 1/n_2}$. Student's factor times that, on either side: the interval. If it covers 0, these runs don't decide.
+# At 0.5 times, small networks come in coarse steps of MACs, so those points serve the curves, not a comparison. And intervals that overlap don't yet mean "no difference". Look at the interval *of the difference*. Two means err independently, so their variances add: with
+# $n_1$ and $n_2$ seeds, the error of the difference is $\text{spread} \cdot \sqrt{1/n_1 + 1/n_2}$. The interval reaches Student's factor times that to either side. If it covers 0, these runs don't decide.
 #
 # A caution. We pick the best of three and then test it against the others, on the same runs. The best of three lucky draws looks better than it is; an interval for a difference named in advance does not know that.
 # So read "ahead" at the edge of an interval as a hint.
@@ -421,7 +421,7 @@ if len(order) > 1:
 # ## Fast, or good?
 #
 # In the runs that ship with this version, depth alone ends *below the base*, at more than twice its cost. How can more blocks be worth less than none? Look at the way there, four epochs: where does
-# each start, do curves cross? (The rate falls to zero at the end, so the last epoch is not "where training had got to" in a longer run.)
+# each start, do curves cross? (The learning rate falls to zero at the end, so the last epoch is not "where training had got to" in a longer run.)
 
 # %%
 groups = {}
@@ -431,11 +431,11 @@ for row in rows:
 figures.learning_curves(groups)
 
 # %% [markdown]
-# So read every number in this section as *how much a network learns in a short time*. It measures how fast as much as how good.
+# So read every number in this section as *how much a network learns in a short time*.
 #
 # ## What does another doubling bring?
 #
-# A natural formula for a curve that levels off is $\text{error} = c + a\,x^{-b}$: it falls with the budget $x$ towards a floor $c$. Can four or five points tell the floor? Take an invented
+# A natural formula for a curve that levels off is $\text{error} = \text{floor} + u\,x^{-v}$: it falls with the budget $x$. Can four or five points tell the floor? Take an invented
 # network whose errors are $20 + 10\,x^{-0.5}$ exactly, and insist on wrong floors. How far off is the best fit?
 
 # %% tags=["nbval-check-output"]
@@ -444,9 +444,9 @@ from scipy.optimize import curve_fit
 budgets = np.array([0.5, 1, 2, 4, 8])
 errors = 20 + 10 * budgets**-0.5
 for floor in (0, 10, 15, 20, 22):
-    (a, b), _ = curve_fit(lambda x, a, b, floor=floor: floor + a * x**-b, budgets, errors, p0=(30 - floor, 0.3))
-    off = np.abs(floor + a * budgets**-b - errors).max()
-    far = floor + a * 1000**-b
+    (u, v), _ = curve_fit(lambda x, u, v, floor=floor: floor + u * x**-v, budgets, errors, p0=(30 - floor, 0.3))
+    off = np.abs(floor + u * budgets**-v - errors).max()
+    far = floor + u * 1000**-v
     print(f"floor {floor:>2}: misses the five points by up to {off:.2f}, says {far:.1f} % error at 1000x")
 
 # %% [markdown]
@@ -563,7 +563,7 @@ figures.mismatch(panels)
 # (Recorded: three seeds a cell. Each interval rests on the cell's own three, with the factor 4.30. Pooling would be wrong here: look how unequally the cells scatter.)
 #
 # Resolution is what brings the stripes: at 12 pixels no depth helps. But at 28 pixels planet and moon lie further apart *in pixels*, beyond a field of 11. The sharper image takes from the shallow network what it could do before. The deep one
-# is far better at moons in both columns, though at 28 pixels its seeds reach anything from 54 to 82 %. On the right, a *wider* network: on blurred images there is nothing for it to learn from; on sharp ones the same width pays.
+# is far better at moons in both columns, though at 28 pixels its seeds reach anything from 54 to 82 %. On the right the stripes have five colours, each read by a key of its own, and the network gets *wider*: on blurred images there is nothing for it to learn from; on sharp ones the same width pays.
 #
 # An **interaction** means that what one knob brings depends on where another stands: a difference of differences. Is there one in each table? Guess from the figure, then compute it seed by seed.
 

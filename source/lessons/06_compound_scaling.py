@@ -23,7 +23,7 @@
 # - check a claim about scaling by counting.
 #
 # **You need** B0 from lesson 04, and from lesson 05 that MACs go as $d\,w^2 r^2$, where $d$, $w$, $r$ multiply depth
-# (blocks), width (channels) and resolution (pixels along a side).
+# (blocks), width (channels) and resolution (pixels along a side). About 80 minutes, 20 s of them your machine's.
 
 # %% [markdown]
 # ## Three questions to warm up
@@ -37,12 +37,12 @@ ask("01.q3", "04.q3", "00.q8")
 # ## One knob
 #
 # Take three constants, each at least 1: $\alpha$ for depth, $\beta$ for width, $\gamma$ for resolution. Then let one
-# number $\varphi$ (phi) set all three multipliers:
+# number $\phi$ (phi, the *compound coefficient*) set all three multipliers. That is **compound scaling**:
 #
-# $$d = \alpha^\varphi \qquad w = \beta^\varphi \qquad r = \gamma^\varphi$$
+# $$d = \alpha^\phi \qquad w = \beta^\phi \qquad r = \gamma^\phi$$
 #
-# What does that cost? Put it into $d\,w^2 r^2$. A step of $\varphi$ multiplies the MACs by $\alpha \beta^2 \gamma^2$,
-# whichever step it is. The paper wants that to be about 2, so that $\varphi$ counts doublings. It found
+# What does that cost? Put it into $d\,w^2 r^2$. A step of $\phi$ multiplies the MACs by $\alpha \beta^2 \gamma^2$,
+# whichever step it is. The paper wants that to be about 2, so that $\phi$ counts doublings. It found
 # $\alpha = 1.2$, $\beta = 1.1$, $\gamma = 1.15$ (lesson 07 asks how).
 
 # %% tags=["nbval-check-output"]
@@ -52,7 +52,7 @@ print(f"alpha beta^2 gamma^2 = {step:.4f}, {1 - step / 2:.1%} below 2")
 
 # %% [markdown]
 # Not 2, but 1.920. A small difference. Is it still small after seven steps? B7 is the largest network of the paper,
-# and at phi = 7 the formula comes close to it, as you will see. How many times B0's MACs will B7 do?
+# and at $\phi$ = 7 the formula comes close to it, as you will see. How many times B0's MACs will B7 do?
 
 # %%
 b7 = predict("06.b7", "B7's MACs, in units of B0's", choices=["7", "50", "100", "130"])
@@ -72,7 +72,7 @@ print(f"counted                 {first.macs / base.macs:7.2f}   {largest.macs / 
 # Two for a step is 4 % more than the formula says. Seven such steps make 128, and 97.8 are counted: 31 % too many. With
 # 1.920 the rule comes within 2 % of B7. That is partly luck: you will see two errors that nearly cancel.
 #
-# At phi = 1 there is no such luck. The network that the formula asks for does 2.57 times B0's MACs, a third more than
+# At $\phi$ = 1 there is no such luck. The network that the formula asks for does 2.57 times B0's MACs, a third more than
 # 1.92. Rounding does that; the next section shows how.
 
 # %%
@@ -80,7 +80,7 @@ b7.reveal("100", "97.8, close to 1.92 to the power of 7.")
 
 # %% [markdown]
 # Where does the growth go? Take logarithms, so that the product becomes a sum: each dimension's share of
-# $\ln(\alpha \beta^2 \gamma^2)$.
+# $\log(\alpha \beta^2 \gamma^2)$.
 
 # %% tags=["nbval-check-output"]
 from math import log
@@ -181,7 +181,7 @@ print(f"B0:                                    {base.params:,} parameters")
 # Your B1 would be B0 with a larger image. Last, the pixels: the nearest whole number. (In the course's package,
 # `B0.scaled(d, w, r)` does all three.)
 #
-# Now you can find out where the 2.57 of phi = 1 came from. Change one dimension at a time:
+# Now you can find out where the 2.57 of $\phi$ = 1 came from. Change one dimension at a time:
 
 # %% tags=["nbval-check-output"]
 for what, net, rule in (("depth", B0.scaled(depth=alpha), alpha), ("width", B0.scaled(width=beta), beta**2),
@@ -206,7 +206,7 @@ b4 = predict("06.b4", "Which phi gives these three of B4: w = 1.4, d = 1.8, 380 
              choices=["3", "3.5", "4", "no phi does"])  # fmt: skip
 
 # %% [markdown]
-# Suppose phi is the number of the model: 1 for B1, 4 for B4. Then compare:
+# Suppose $\phi$ is the number of the model: 1 for B1, 4 for B4. Then compare:
 
 # %% tags=["nbval-check-output"]
 family = [VARIANTS[f"b{n}"] for n in range(8)]
@@ -217,8 +217,8 @@ for n, net in enumerate(family):
 
 # %% [markdown]
 # Widths and pixels fit at B0, and within 3 % from B5 to B7; from B1 to B4 the formula gives 3 to 14 % more than was
-# published. The depths of B1 to B7 are all too large, by 9 to 23 %. So turn the formula round. From $d = \alpha^\varphi$
-# follows $\varphi = \ln d / \ln \alpha$: each dimension tells which phi it would need. If one phi made the network,
+# published. The depths of B1 to B7 are all too large, by 9 to 23 %. So turn the formula round. From $d = \alpha^\phi$
+# follows $\phi = \log d / \log \alpha$: each dimension tells which $\phi$ it would need. If one $\phi$ made the network,
 # all three would agree.
 
 
@@ -238,14 +238,15 @@ b4.reveal("no phi does", "Its resolution implies 3.8, its width 3.5, its depth 3
 figures.implied_phis([(net.name, *implied(net)) for net in family])
 
 # %% [markdown]
-# Phi is **not** the number of the model. The sequence 0, 0.5, 1, 2, 3.5, 5, 6, 7 fits widths and resolutions, all
+# $\phi$ is **not** the number of the model. The sequence 0, 0.5, 1, 2, 3.5, 5, 6, 7 fits widths and resolutions, all
 # to within 0.3 but for B1's width, which is 1.0 where half a step would be 1.05. (A user of the code found it. The
-# paper lists no phi at all: it says that phi is what *you* choose, for your budget.) B1 is half a step, and
+# paper lists no $\phi$ at all: it says that $\phi$ is what *you* choose, for your budget.) B1 is half a step, and
 # $224 \cdot 1.15^{0.5} = 240$. The depths fit less well: those of B4 to B7 imply 0.28 to 0.79 less than the sequence.
 #
-# So no phi gives B4's three *multipliers*. But you don't build multipliers. A network has whole blocks, channels and
-# pixels, and many phis round to the same ones. Does one of them make B4's *network*? Decide for yourself, then try
-# 8,000 phis, 0.001 apart: which give its blocks, which its channels (stem and head included), which its pixels?
+# So no $\phi$ gives B4's three *multipliers*. But you don't build multipliers. A network has whole blocks, channels
+# and pixels, and many values of $\phi$ round to the same ones. Does one of them make B4's *network*? Decide for
+# yourself, then try 8,000 values, 0.001 apart: which give its blocks, which its channels (stem and head included),
+# which its pixels?
 
 # %% tags=["nbval-check-output"]
 def parts(net):
@@ -264,20 +265,21 @@ for what, (deep, wide, pixels) in (("\nphi = 3.5", made[3.5]), ("B4", parts(VARI
     print(f"{what}: blocks {list(deep)}, {pixels} pixels\n  channels {wide}")
 
 # %% [markdown]
-# No phi makes any of B1 to B7, even with roundings. But look where it fails. B4 is a near miss: any phi from 3.07 to
+# No $\phi$ makes any of B1 to B7, even with roundings. But look where it fails. B4 is a near miss: any $\phi$ from
+# 3.07 to
 # 3.80 gives its 32 blocks, for rounding up hides that $d$ is 1.8 and not 1.89. At 3.5 all channels are right but the
 # head's (1,784 for 1,792), and the image is 15 pixels short. At 3.78 pixels and blocks are right, and the network is
 # too wide. Only channels and pixels never agree, and so it is with B1 to B3. B5 to B7 are another matter: their blocks
 # end about half a step to three quarters *before* channels and pixels begin. Those networks are less deep than any
-# phi near them would make them.
+# $\phi$ near them would make them.
 #
-# Was $d$ lowered because rounding up would overshoot? For 3.58 times B0's 16 blocks, phi = 7 gives 61 (3.81 times),
+# Was $d$ lowered because rounding up would overshoot? For 3.58 times B0's 16 blocks, $\phi$ = 7 gives 61 (3.81 times),
 # and B7 has 55 (3.44 times). It would make sense, but nobody who knows has said so, as far as we found.
 #
 # So what do you do to build B4? You copy the table. The formula is how the paper describes the family; the table is
 # what its networks are.
 #
-# And now the luck of 97.8 against 96.3. Count the network that phi = 7 gives when you do round, but don't lower $d$:
+# And now the luck of 97.8 against 96.3. Count the network that $\phi$ = 7 gives when you do round, but don't lower $d$:
 
 # %% tags=["nbval-check-output"]
 for what, net in (("phi = 7 by the formula, rounded", B0.scaled(alpha**7, beta**7, gamma**7)),
@@ -293,9 +295,9 @@ for what, net in (("phi = 7 by the formula, rounded", B0.scaled(alpha**7, beta**
 #
 # MACs are not the only cost. Use lesson 04's way of thinking: a **parameter** doesn't know how many pixels it works
 # on, so leave $r$ out: $d\,w^2$. An **activation** is a number that a layer writes: blocks times channels times
-# positions, $d\,w\,r^2$. With $\varphi$ in the exponent:
+# positions, $d\,w\,r^2$. With $\phi$ in the exponent:
 #
-# | | rule | a step of phi |
+# | | rule | a step of $\phi$ |
 # |---|---|---|
 # | parameters | $d\,w^2$ | $\alpha\beta^2$ |
 # | MACs | $d\,w^2r^2$ | $\alpha\beta^2\gamma^2$ |
@@ -322,9 +324,10 @@ params.reveal("13", "12.5: the resolution, 43 % of the growth, costs no paramete
 figures.growth(drawn_at)
 
 # %% [markdown]
-# Three slopes. Parameters grow slowest: **gamma is not in them**. B1 to B3 lie above the lines: they have the blocks that
-# rounding up gave them. B7 has fewer parameters and activations than the rule says: its $d$ is 3.1, not 3.58. So a
-# line fitted to all eight starts above 1 (the table's last number) and rises a little less steeply than the rule.
+# Three slopes. Parameters grow slowest: **$\gamma$ is not in them**. B1 to B3 lie above the lines: they have the
+# blocks that rounding up gave them. B7 has fewer parameters and activations than the rule says: its $d$ is 3.1, not
+# 3.58. So a line fitted to all eight starts above 1 (the table's last number) and rises a little less steeply than
+# the rule.
 #
 # Activations grow by a factor of 43, and they are what training has to keep in memory.
 
@@ -365,9 +368,9 @@ double.reveal("8", "7.67 counted: stem and head don't get deeper, and the classi
 #
 # Three more claims that tutorials make, and what you now know of them:
 #
-# - *"Phi is found by a search."* Alpha, beta and gamma were searched for, at phi = 1. Phi is your budget.
-# - *"EfficientNet compresses networks."* It starts from a small one and makes it larger. Nothing is pruned or rounded
-#   off.
+# - *"Phi is found by a search."* $\alpha$, $\beta$ and $\gamma$ were searched for, at $\phi$ = 1. $\phi$ is your budget.
+# - *"EfficientNet compresses networks."* It starts from a small one and makes it larger. No weight is taken out or
+#   stored in fewer bits.
 # - *"There are seven EfficientNets."* The paper has eight, B0 to B7.
 #
 # And one thing grows that is neither depth, width nor resolution: the dropout before the classifier.
@@ -429,12 +432,11 @@ for what, top1 in (("d = 4", 79.0), ("w = 2", 78.9), ("r = 2", 79.1)):
 #
 # ## Is it worth it? What the course measured
 #
-# The course makes its own runs, of NANO on CIFAR-10: four families at equal MACs, three seeds each, 16,000 training
-# images, four epochs, on a CPU. What is run and what is compared was written down before the first run: `docs/atlas.md`
-# in the course's repository, that is, in the folder `docs` beside `notebooks`. Rows come with the course as they are
-# finished, the smaller budgets first; the next cell prints what your copy has. Four epochs measure how *fast* a
-# network learns as much as how good it gets (lesson 05 shows the curves), and CIFAR-10 is not ImageNet.
-# First commit yourself.
+# The runs of lesson 05 (NANO on CIFAR-10, three seeds, four epochs) have a fourth family, compound, at the same MACs
+# as the other three. What is run and what is compared was written down before the first run (`docs/atlas.md`, in the
+# folder `docs` beside `notebooks`). Rows come with the course as they are finished, the smaller budgets first; the
+# next cell prints what your copy has. As before, four epochs measure how *fast* a network learns as much as how good
+# it gets, and CIFAR-10 is not ImageNet. First commit yourself.
 
 # %%
 outcomes = ["compound is better", "the single dimension is better", "the runs don't decide"]
@@ -457,14 +459,12 @@ for p in sorted(points["validation"], key=lambda p: p.budget):
               f" {p.mean:11.1f} {f'{test.mean:9.1f}' if test else '        -'}")  # fmt: skip
 
 # %% [markdown]
-# A remark on two budgets, whether their rows are in or not. At 0.5 times, networks come in coarse steps: such rows are
-# for the curve, not for comparison. At 8 times, resolution alone needs 45 pixels, more than CIFAR-10's photos have, so
-# they are enlarged, without new detail.
+# As in lesson 05, rows at 0.5 times are for the curve, not for comparison; and at 8 times resolution alone needs 45
+# pixels, more than CIFAR-10's photos have.
 #
 # Now the comparison, by the rules that were fixed before. The opponent is the single dimension with the best mean on
 # **validation**. The result is read on **test**, so that having chosen the opponent can't flatter it. The interval is
-# Student's t for 95 %; the spread over seeds is pooled over all networks at the budget, because three seeds say
-# little about their own.
+# lesson 05's, its spread pooled over all networks at the same budget.
 
 
 # %%
@@ -514,11 +514,12 @@ figures.advantage([(b, *row) for b, result in found.items() if result for row in
 #
 # ## Explore
 #
-# The lines are the rule for *your* alpha, beta and gamma, the filled marks the network that comes out, counted. The
-# hollow marks are B0 to B7. Accuracies are the published ones (the paper's Table 2, ImageNet, each network trained by
-# its authors' recipe), and stand at the published networks only: for a network of your own there is none. Try to find
+# The lines are the rule for *your* $\alpha$, $\beta$ and $\gamma$, the filled marks the network that comes out,
+# counted. The hollow marks are B0 to B7. Accuracies are the published ones (the paper's Table 2, ImageNet, each
+# network trained by its authors' recipe), and stand at the published networks only: for a network of your own there
+# is none. Try to find
 #
-# 1. the phi that comes nearest to B4 in pixels, and the one that comes nearest in blocks;
+# 1. the $\phi$ that comes nearest to B4 in pixels, and the one that comes nearest in blocks;
 # 2. two triples other than the paper's with $\alpha\beta^2\gamma^2$ even closer to 2;
 # 3. with that product near 2, the triple under which activations grow slowest. Which dimension does it favour?
 
@@ -539,12 +540,12 @@ ask("06.q5", "06.q6", "06.q7", "06.q8")
 # %% [markdown]
 # ## What to remember
 #
-# - A step of phi multiplies MACs by $\alpha\beta^2\gamma^2$ = 1.92, parameters by 1.45, activations by 1.75. Seven
+# - A step of $\phi$ multiplies MACs by $\alpha\beta^2\gamma^2$ = 1.92, parameters by 1.45, activations by 1.75. Seven
 #   steps: 96, not 128.
 # - Channels go to the nearest multiple of 8 (the 10 % rule fires once, in B3), blocks are rounded up in each stage.
 #   So B1's 1.1 means 1.44.
-# - Phi is a budget, not the number of the model. 0, 0.5, 1, 2, 3.5, 5, 6, 7 fits width and resolution; depth is
-#   lower from B4 on. No phi makes B1 to B7 exactly, roundings included. To build B4, copy the table.
+# - $\phi$ is a budget, not the number of the model. 0, 0.5, 1, 2, 3.5, 5, 6, 7 fits width and resolution; depth is
+#   lower from B4 on. No $\phi$ makes B1 to B7 exactly, roundings included. To build B4, copy the table.
 # - Twice the depth and width costs about eight times the MACs.
 # - The paper's comparison of compound with single dimensions isn't at equal MACs under the public rules. Intervals
 #   belong to any such comparison, ours included.
@@ -559,7 +560,7 @@ ask("06.q5", "06.q6", "06.q7", "06.q8")
 #   tables are its own.
 # - Coefficients and rounding rules: `tensorflow/tpu`, models/official/efficientnet/efficientnet_builder.py and
 #   efficientnet_model.py.
-# - The sequence of phis: issue 390 of `tensorflow/tpu` on GitHub, a user's fit.
+# - The sequence of values of $\phi$: issue 390 of `tensorflow/tpu` on GitHub, a user's fit.
 # - B3's 81.1: Table 2 of an earlier version of the same paper. The README of the authors' code (same repository and
 #   folder) gives it for B3 without AutoAugment, and 81.6 with it.
 # - All counts are made above; `tests/test_lesson06.py` holds them. The runs: `docs/atlas.md` in the course's

@@ -22,8 +22,8 @@
 # - measure whether two rankings agree;
 # - save most of a search's cost by successive halving, and say what you risk.
 #
-# **You need** lessons 05 and 06: what depth, width and resolution cost, and compound scaling. About 85 minutes, a little more than one
-# of them your machine's.
+# **You need** lessons 05 (what depth, width and resolution cost; pooled spread) and 06 (compound scaling). About 85 minutes, 80 s of
+# them your machine's.
 
 # %% [markdown]
 # ## Three questions to warm up
@@ -42,10 +42,10 @@ ask("05.q6", "06.q1", "06.q5")
 #
 # (The paper's FLOPS are MACs.) Every point would be a training run on ImageNet, so nobody solves this for a large network. Instead the
 # paper ties the three together: $d = \alpha^\phi$, $w = \beta^\phi$, $r = \gamma^\phi$, with $\alpha, \beta, \gamma \ge 1$. MACs grow like $d\,w^2 r^2$
-# (lesson 05), so they grow like $(\alpha\,\beta^2 \gamma^2)^\phi$. Then come two steps:
+# (lesson 05), so they grow like $(\alpha\,\beta^2 \gamma^2)^\phi$ (lesson 06). Then come two steps:
 #
 # 1. Fix $\phi = 1$. Among all triples with $\alpha\,\beta^2\gamma^2 \approx 2$, find the best by a small grid search around B0. Result: 1.2, 1.1, 1.15.
-# 2. Keep that triple for ever. Raise $\phi$ to get B1 to B7.
+# 2. Keep that triple for ever. Raise $\phi$ to get B1 to B7 (nearly: lesson 06).
 #
 # So $\phi$ is set by how much you want to spend. No search ever looked at it.
 #
@@ -88,7 +88,7 @@ print(f"{a}, {b}, {c} is {'' if (a, b, c) in triples else 'not '}one of them, "
 #
 # ## What a triple says
 #
-# Which dimension gets the most out of 1.2, 1.1, 1.15? Don't calculate yet.
+# Which dimension gets the most out of 1.2, 1.1, 1.15? You counted it in lesson 06. From memory, or by a guess:
 
 # %%
 count.reveal(len(triples), "A seventh of the grid.")
@@ -98,8 +98,8 @@ largest = predict(
 )  # fmt: skip
 
 # %% [markdown]
-# MACs are multiplied by $\alpha \cdot \beta^2 \cdot \gamma^2$. Factors are hard to compare; their logarithms add up:
-# $\log\alpha + 2\log\beta + 2\log\gamma \approx \log 2$. So each dimension has a **share** of the growth.
+# As in lesson 06, take logarithms, which add up: $\log\alpha + 2\log\beta + 2\log\gamma \approx \log 2$. What a dimension contributes to that
+# sum, divided by the sum, is its **share** of the growth.
 
 # %% tags=["nbval-check-output"]
 import math
@@ -115,7 +115,7 @@ for triple in ((1.2, 1.1, 1.15), (1.4, 1.2, 1.0), (1.1, 1.1, 1.2)):
     print(triple, "depth {:.0%}, width {:.0%}, resolution {:.0%}".format(*shares(*triple)))
 
 # %% [markdown]
-# Three shares that add up to 1 are a point in a triangle. In a corner one dimension takes everything. On a side one takes nothing. The closer to a
+# Three shares that add up to 1 are a point in a triangle. In a corner one dimension takes everything, on a side one takes nothing. The closer to a
 # corner, the larger that dimension's share.
 
 # %%
@@ -125,8 +125,8 @@ largest.reveal("resolution (1.15)", "Its factor counts twice. Depth's counts onc
 figures.search_triangle([shares(*triple) for triple in triples], chosen=shares(1.2, 1.1, 1.15))
 
 # %% [markdown]
-# All dots mean about the same growth. What the search decides is *where in the triangle to stand*. Note where it did not look: our grid ends before
-# any corner. There one dimension alone would have to double ($\alpha = 2$) or grow by $\sqrt 2$, and the limits are 1.4 and 1.3.
+# All dots mean about the same growth. What the search decides is *where in the triangle to stand*. Note where our grid does not look: in the
+# corners. There one dimension alone would make all the growth, by $\alpha = 2$ or by $\beta$ or $\gamma = \sqrt 2$, and the grid ends at 1.4 and 1.3.
 #
 # ## What rounding leaves of it
 #
@@ -163,10 +163,10 @@ distinct.reveal(39, "And of B0 they make 38.")
 
 # %% [markdown]
 # Two things to take away. Triples that share a network can't be told apart by any experiment. And "product about 2" is not "twice the
-# MACs". Some candidates cost far more than others. (B0 rounds up stage by stage: at depth 1.05 its 16 blocks become 23, by lesson 06's rule.) Whoever
+# MACs": some candidates cost far more than others. (B0 rounds up stage by stage: at depth 1.05 its 16 blocks become 23, by lesson 06's rule.) Whoever
 # compares them as they come compares budgets as well as shapes. The paper does not say how its search dealt with that.
 #
-# So for our search we turn it round: fix the *MACs*, and choose shares.
+# So our search goes the other way round: fix the *MACs*, and choose shares.
 
 # %% [markdown]
 # ## Nine candidates at equal cost
@@ -241,17 +241,12 @@ for letter, point in short.items():
 #
 # ## Choose with the noise in view
 #
-# Three seeds say little about their own spread. But nine networks with three seeds each say more together, if the noise is much the same for all: the
-# **pooled** spread. Square each value's distance to its own network's mean, add them all up, divide by the number of values minus the number of
-# networks, take the root. Call it $s$.
+# The tools are lesson 05's. All nine networks together give one *pooled* spread, with 27 - 9 = 18 degrees of freedom. The mean of $n$ seeds has the
+# standard error $\text{spread}/\sqrt n$. In a *difference* of two means both are noisy, and their variances add up:
 #
-# The mean of $n$ seeds varies less than one run. Its spread is the **standard error**, $s/\sqrt n$. In a *difference* of two means both are
-# noisy, and their variances add up:
+# $$\text{standard error of a difference} = \text{spread} \cdot \sqrt{1/n_1 + 1/n_2}.$$
 #
-# $$\text{standard error of a difference} = s\,\sqrt{1/n_1 + 1/n_2}.$$
-#
-# A 95 % interval reaches $t$ standard errors to either side. For a spread known exactly $t$ is 1.96; for one from few runs it is larger, by
-# Student's table.
+# A 95 % interval reaches Student's factor times that to either side: 1.96 for a spread known exactly, more for one from few runs.
 
 # %%
 pooled = atlas.spread(point.values for point in short.values())
@@ -357,11 +352,11 @@ for seeds in (1, 3, 10, 30, 100):
 # ## How many seeds would it take?
 #
 # Turn the question round: how large must a difference be so that a search sees it? Compare two networks with $n$ seeds each. The
-# difference of their means has a standard error of $s\sqrt{1/n + 1/n} = s\sqrt{2/n}$. The 95 % interval excludes 0 when the measured difference is
+# difference of their means has a standard error of $\text{spread} \cdot \sqrt{2/n}$. The 95 % interval excludes 0 when the measured difference is
 # above 1.96 standard errors. If the true difference *is* 1.96 standard errors, that happens half of the time. For four times in five it must be 0.84
 # standard errors more. So the smallest difference that you can count on seeing, and the seeds that a difference $\Delta$ takes, are
 #
-# $$\Delta_{\min} = 2.8\, s \sqrt{2/n}, \qquad n = 2\, (2.8\, s / \Delta)^2.$$
+# $$\Delta_{\min} = 2.8 \cdot \text{spread} \cdot \sqrt{2/n}, \qquad n = 2\, (2.8 \cdot \text{spread} / \Delta)^2.$$
 #
 # (1.96 and 0.84 are for a spread that is known well; with few degrees of freedom they are a little larger.)
 
@@ -394,8 +389,8 @@ print(f"{len(neighbours)} neighbours; at NANO's size {len(same)} of them is the 
 
 # %%
 def terms(at):
-    d, w, r = at
-    return [d, w, r, d * w, d * r, w * r]
+    depth, width, resolution = at
+    return [*at, depth * width, depth * resolution, width * resolution]
 
 
 design = np.array([terms(shares_of(point)) for point in short.values()])
@@ -423,8 +418,8 @@ hours = 2 * typical * seconds / 3600
 many.reveal(max(typical, 1), f"Two networks, {typical:,.0f} runs of {seconds:.0f} s each: {hours:,.0f} hours.")
 
 # %% [markdown]
-# The estimate leans on few points, so take these as orders of magnitude. The paper's networks, images and noise are others, and it prints no spread over seeds, so nobody can
-# do this sum for *its* search. But the arithmetic is the same. A search over a grid with steps of 0.05 and a run or two a
+# The estimate leans on few points, so take these as orders of magnitude. The paper's networks, images and noise are others, and it prints no spread over seeds: nobody
+# outside can do this sum for *its* search. But the arithmetic is the same. A search over a grid with steps of 0.05 and a run or two a
 # candidate finds a *region* of the triangle. The two decimals are the grid's, not the evidence's.
 #
 # ## Can a cheaper run stand in?
@@ -450,8 +445,8 @@ for n in (4, 6, 9):
     print(f"{n} networks in random order: 0.8 or more in {np.mean(by_chance > 0.799):.1%} of shuffles")
 
 # %% [markdown]
-# And how sure is a measured correlation? Each mean has its noise, so the ranks have, too. Draw the seeds of every network anew, with
-# replacement, compute the correlation again, two thousand times, and cut off 2.5 % at either end: a **bootstrap** interval. (With three seeds it is crude,
+# And how sure is a measured correlation? Each mean has its noise, and so have the ranks. Draw the seeds of every network anew, with
+# replacement, and compute the correlation again. Do that two thousand times, and cut off 2.5 % at either end: a **bootstrap** interval. (With three seeds it is crude,
 # and as it adds noise to noise it tends to come out a little low.)
 
 # %%
@@ -514,15 +509,15 @@ for budget in (4, 8):
 
 # %% [markdown]
 # At 4x, in the runs that ship with this version, resolution leads, its mixture with width follows and depth comes last, as at 2x. Compound and width have changed
-# places, but neither budget tells those two apart. So the rule has held for one doubling. With five networks even perfect agreement comes by chance once in 120, and from 2 to 4 is far from 98. The paper itself shows
+# places, but neither budget tells those two apart. So the order has held for one doubling. But with five networks even perfect agreement comes by chance once in 120, and 4 is far from 98. The paper itself shows
 # that the triple gives good networks at every size it tried. It does not show that another triple would not have been better there. Its
 # authors say so: searching directly around a large model might do better, but is too expensive.
 #
 # ## Spend less: successive halving
 #
 # Must every candidate train to the end? **Successive halving** trains all of them a little, drops the worse part, trains the rest further, drops again.
-# Nine networks for four epochs are 36 epochs. Say we compare after epoch 1 and after epoch 2, and keep the better half each time (if the half is no
-# whole number, one more stays). How many epochs does that take?
+# Nine networks for four epochs are 36 epochs. Say we compare after epoch 1 and after epoch 2 (each such place is a *rung*), and keep the better half each time, rounded
+# up. How many epochs does that take?
 
 # %%
 epochs = predict("07.halving", "Epochs trained in total, with halving after epochs 1 and 2", unit="epochs")
@@ -566,14 +561,13 @@ first = curves[min(curves)] if curves else {}
 figures.halving_curves(first, halve(first, 1 / 2)[2][:2]) if curves else None
 
 # %% [markdown]
-# Read the numbers with care. In these runs the learning rate falls to 0 over *four* epochs, so after one epoch it is still high and the values jump about. Halving on
-# runs that were made for their full length judges them in the middle of a movement. A rung made of short runs of their own (our sprints) does not have that problem, but costs
-# again what it has cost, since it can't be continued.
+# Read the numbers with care. In these runs the learning rate falls to 0 over *four* epochs, so after one epoch it is still high and the values jump about: a run is judged on its
+# way, not at its end. A rung of short runs of their own (our sprints) does not have that problem, but what it costs is spent, since such a run can't be continued.
 
 # %% [markdown]
 # ## Your own candidate
 #
-# Now add a network that nobody has measured. Choose its shares of growth: at least 0, sum 1. `at_cost` finds the network of that cost with the nearest shares. You will run a
+# Now add a network that nobody has measured. Choose its shares of growth: at least 0, sum 1. `at_cost` finds the network with the others' MACs and the nearest shares. You will run a
 # *sprint*: recipe, images and epochs exactly those of the recorded ones.
 
 # %%
@@ -610,7 +604,7 @@ print(f"{mine.validation[-1]:.2f} % of {mine.dataset}'s validation images, {mine
 print(f"kept in {my_rows}")
 
 # %% [markdown]
-# Run the last cell again: "1 are there, 0 to make". The row is in *your* atlas, it is never written twice, and it will be there tomorrow. Where does it land?
+# Run the last cell again: "1 are there, 0 to make". The row is in *your* atlas, is never written twice, and will be there tomorrow. Where in the triangle does it stand, and what does it beat?
 
 # %%
 mine_guess.reveal(mine.validation[-1], "One seed: another would give another number.")
@@ -631,7 +625,7 @@ figures.search_triangle([shares(*triple) for triple in triples], marks)
 #
 # ## Explore
 #
-# The search on sliders. Discs are chances: the larger, the more often that triple comes out first. Where there is no run, accuracy is
+# The search on sliders. The larger a disc, the more often that triple comes out first. Where there is no run, top-1 is
 # the *estimate* of the quadratic surface; blue marks are runs. The spread starts at the recorded one. Try to find
 #
 # 1. how many seeds bring the best triple's chance above one half, at steps of 0.1 and at steps of 0.025;
@@ -666,7 +660,7 @@ ask("07.q1", "07.q2", "07.q3", "07.q4", "07.q5", "07.q6", "07.q7", "07.q8")
 # - After rounding, 63 triples are fewer than 40 networks, and their MACs are not equal. Compare at equal MACs.
 # - Choose on validation images, give the set that can't be told apart from the best, and expect the winner to disappoint a little.
 # - Half the difference takes four times the seeds. Two decimals in a coefficient are not two decimals of evidence.
-# - Whether a rule found at 2x holds at 98x is an assumption. A rank correlation over four networks can't settle it.
+# - Whether a rule found at 2x holds at 98x is an assumption. A rank correlation over five networks can't settle it.
 #
 # Next: sheet 07 (`exercises/07_coefficient_search.ipynb`). Then lesson 08: all these runs used one recipe. What does it take to train one network well?
 #

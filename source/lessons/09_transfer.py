@@ -6,7 +6,7 @@
 # %% [markdown]
 # # 09 · How do I use one on my own images?
 #
-# You have two hundred photos of your own, in two or ten kinds, and you want a network that tells them apart. Two hundred are far too few to train one from scratch. But somebody has trained a network on other photos,
+# You have two hundred photos of your own, of a few kinds, and you want a network that tells the kinds apart. Two hundred are far too few to train one from scratch. But somebody has trained a network on other photos,
 # for days. What of it can you take over, and how do you know whether it works?
 #
 # **You will be able to**
@@ -53,7 +53,7 @@ leak.reveal("nearly all", "So a high score there measures memory, not skill.")
 # %% [markdown]
 # (Counted on a part of Imagenette, by `benchmarks/record_transfer.py`. With your own copy you can count in one line: `sum("val" in p.name for p in Path(...).rglob("*.JPEG"))`.)
 #
-# This is a **leak**: what you test on has been learnt from. The weights are still fine to *start* from. Only that score means nothing, and so this course doesn't print one. Transfer has to be measured on images that the weights have not seen. The EfficientNet paper used eight sets (its tables 5 and 6):
+# This is a **leak**: what you test on has been learned from. The weights are still fine to *start* from. Only that score means nothing, and so this course doesn't print one. Transfer has to be measured on images that the weights have not seen. The EfficientNet paper used eight sets (its tables 5 and 6):
 #
 # | | training | test | classes | best EfficientNet, as published |
 # |---|---|---|---|---|
@@ -66,7 +66,7 @@ leak.reveal("nearly all", "So a high score there measures memory, not skill.")
 # | Oxford Pets | 3,680 | 3,369 | 37 | 95.4 % (B6) |
 # | Food-101 | 75,750 | 25,250 | 101 | 93.0 % (B7) |
 #
-# All of these were *pretrained on ImageNet*, then trained on at high resolution. "98.9 % on CIFAR-10" is no result of training on CIFAR-10 alone: compare lesson 08.
+# All these networks were *pretrained on ImageNet*, then trained further, at high resolution. "98.9 % on CIFAR-10" is no result of training on CIFAR-10 alone: compare lesson 08.
 #
 # With a network, weights for B0 to B7 are one line away: 20 megabytes for B0, verified by their hash before they are used. To stay the same everywhere, this lesson goes on with a small network that ships with the course. It
 # was trained on CIFAR-10, and turns to photos of another collection. Set the switch if you want to look at the large one.
@@ -96,12 +96,12 @@ print(f"{len(few)} labelled images to learn from, {len(judge)} to judge by, of t
       + ", ".join(photos.classes))  # fmt: skip
 
 # %% [markdown]
-# If the line says **Shapes**, what you compute below is about drawings, which are far from anything the network has learnt. The recorded results further down are about photos either way.
+# If the line says **Shapes**, what you compute below is about drawings, which are far from anything the network has learned. The recorded results further down are about photos either way.
 #
 # ## The cheapest transfer: a probe
 #
 # What does a classifier read? After the last map and the mean over its places there is one number for each channel, and the classifier is a single matrix on those numbers, the **features**. Its ten classes are of no use to us. The features
-# may be: whatever tells trucks from birds may tell garbage trucks from fish.
+# may be of use: whatever tells trucks from birds may tell garbage trucks from fish.
 #
 # So let each image through the frozen network *once*, keep its features, and fit a new linear classifier on them. That is a **linear probe**. (Logistic regression, as scikit-learn does it. Each feature is first brought to mean 0 and spread 1, measured on the images that it learns from, and only on those.)
 #
@@ -123,7 +123,7 @@ said_by_probe = probe.predict(new)
 top1 = 100 * (said_by_probe == judge.labels).mean()
 seconds = time.perf_counter() - start
 print(f"features: {known.shape[1]} numbers an image; all of it took {seconds:.1f} s")
-print(f"right on what it learnt from: {(probe.predict(known) == few.labels).mean():.0%}")
+print(f"right on what it learned from: {(probe.predict(known) == few.labels).mean():.0%}")
 level = sum(top1 > bound for bound in (20, 40, 60))
 cheap.reveal(cheap.choices[level], f"{top1:.1f} % of {len(judge)} images of {photos.name}.")
 
@@ -132,7 +132,7 @@ cheap.reveal(cheap.choices[level], f"{top1:.1f} % of {len(judge)} images of {pho
 #
 # ## Freezing, and what it misses
 #
-# A probe never changes the network. In the same way you can *train* a part and hold the rest. The usual line is `p.requires_grad = False` for each weight that shall stay. Do that for everything but the classifier, and show the network
+# A probe never changes the network. You can also *train* a part of it and hold the rest. The usual line is `p.requires_grad = False` for each weight that shall stay. Do that for everything but the classifier, and show the network
 # eight batches in training mode, without a single optimiser step. What has changed?
 
 # %%
@@ -165,12 +165,12 @@ moved = np.abs(now - then).mean()
 print(f"The features of an image have moved by {moved / np.abs(then).mean():.0%} of their size.")
 
 # %% [markdown]
-# Batch norm's **statistics** are no weights. They have no gradient to switch off; in training mode each batch overwrites a part of them, and is itself normalised with its own. A frozen batch norm has to be in *eval* mode, and it has to be put back
-# there after every `model.train()`. (Noise is an extreme, taken so that this cell needs no photos.) `train.fit` does so by itself for every batch norm whose weights are frozen.
+# Batch norm's running **statistics** (lesson 02) are no weights. They have no gradient to switch off: in training mode each batch overwrites a part of them. A frozen batch norm has to be in *eval* mode, and it has to be put back
+# there after every `model.train()`. `train.fit` does so by itself for every batch norm whose weights are frozen. (The batches were noise, an extreme, so that this cell needs no photos.)
 #
 # ## A rate for each part
 #
-# Between frozen and free there is slow. The stem's edges and colours will do for new photos; the last blocks know about CIFAR's classes; the classifier knows nothing yet. So, perhaps, give each part the next one's rate times a factor below 1: **discriminative rates**.
+# To let training go on from given weights is called **fine-tuning**. Between frozen and free there is slow. The stem's edges and colours will do for new photos; the last blocks know about CIFAR's classes; the classifier knows nothing yet. So, perhaps, give each part the next one's rate times a factor below 1: **discriminative rates**.
 # `fit` takes a table of factors; 0 freezes.
 
 # %% tags=["nbval-check-output"]
@@ -197,12 +197,12 @@ print(f"fine-tuned: {100 * (said_by_tuned == judge.labels).mean():.1f} %; probe:
 #
 # ## How sure is that?
 #
-# You judge by 300 images. Others would have given another percentage. If the true share is $p$, the number right among $n$ has the standard deviation $\sqrt{n\,p\,(1-p)}$, so the share seen, $s$, has $\sqrt{p(1-p)/n}$. The formula everybody knows puts $s$ in place of $p$:
-# $s \pm 1.96\sqrt{s(1-s)/n}$. What does it say if 30 of 30 are right?
+# You judge by 300 images. Others would have given another percentage. If the true share is $p$, the share seen among $n$ images, $\hat p$, has the standard error $\sqrt{p(1-p)/n}$ (lesson 00). The usual interval puts $\hat p$ in place of $p$:
+# $\hat p \pm 1.96\sqrt{\hat p(1-\hat p)/n}$. What does it say if 30 of 30 are right?
 #
-# It says 100 ± 0 %. That can't be. The mistake is to take the deviation *of what was seen* for that of the truth. **Wilson** (1927) asks properly: for which $p$ is what I saw not further off than 1.96 of *p's own* deviations?
-# $$ (s - p)^2 \le 1.96^2 \, p(1-p)/n $$
-# That is a quadratic inequality in $p$; its two roots are the ends of the interval. It is not symmetric around $s$, and never leaves 0 to 1. Does it keep its promise? For a true $p$, add up the probabilities of all outcomes whose interval holds it:
+# It says 100 ± 0 %. That can't be. The mistake is to take the error *of what was seen* for that of the truth. **Wilson** (1927) asks properly: for which $p$ is what I saw not further off than 1.96 of *p's own* standard errors?
+# $$ (\hat p - p)^2 \le 1.96^2 \, p(1-p)/n $$
+# That is a quadratic inequality in $p$; its two roots are the ends of the interval. It is not symmetric around $\hat p$, and never leaves 0 to 1. Does it keep its promise? For a true $p$, add up the probabilities of all outcomes whose interval holds it:
 
 # %% tags=["nbval-check-output"]
 from scipy.stats import binom
@@ -220,10 +220,10 @@ for p in (0.5, 0.8, 0.9, 0.95, 0.98):
 print("30 of 30: {:.0%} to {:.0%}".format(*transfer.wilson(30, 30)))
 
 # %% [markdown]
-# Promised were 95 %. Near 1, where good classifiers live, plus-minus breaks its word badly; Wilson's stays close.
+# Both promise 95 %. Near 1, where good classifiers are, plus-minus falls far short; Wilson's stays close.
 #
-# Now ours, and the difference of the two. Give each image 1 if only the fine-tuned network is right on it, -1 if only the probe is, 0 where they agree. With $w$ images won and $l$ lost, the mean is $d = (w - l)/n$ and the mean square $(w + l)/n$, so an image's variance is $(w + l)/n - d^2$, and that of
-# the mean of $n$ images a share $1/n$ of it. Only images on which the two disagree count.
+# Now ours, and the difference of the two. Give each image 1 if only the fine-tuned network is right on it, -1 if only the probe is, 0 where they agree. With $n_+$ images won and $n_-$ lost, the mean is $(n_+ - n_-)/n$ and the mean square $(n_+ + n_-)/n$. An image's variance is the mean square minus the square of the mean, and the variance of
+# the mean of $n$ images is $1/n$ of that. Only images on which the two disagree count.
 
 # %%
 by_probe, by_tuned, n = said_by_probe == judge.labels, said_by_tuned == judge.labels, len(judge)
@@ -261,11 +261,11 @@ for k, name in enumerate(judge.classes):
     print(f"{name:<18} recall {matrix[k, k]:>2} of {matrix[k].sum()}: {low:.0%} to {high:.0%}")
 
 # %% [markdown]
-# Thirty images a class. Two intervals that lie apart say which class is worse. Two that overlap decide nothing, not even that the classes are alike: for that you need an interval of the difference. And the worst of ten classes looks worse than it is, as the best of ten runs looked better (lesson 05).
+# About thirty images a class. Two intervals that lie apart say which class is worse. Two that overlap decide nothing, not even that the classes are alike: for that you need an interval of the difference. And the worst of ten classes looks worse than it is, as the best of nine networks looked better (lesson 07).
 #
 # ## How many labels, and which way?
 #
-# Recorded, so that several draws of labels could be made: the same four ways, on Imagenette's photos at 32 px, judged by the validation photos here. *Scratch* is the same network without anything taken over. Where do you expect it to catch up with the probe?
+# Four ways, recorded so that several draws of labels could be made, on Imagenette's photos at 32 px, judged by the validation photos here: probe, fine-tuning, fine-tuning with a rate for each part, and *scratch*, the same network without anything taken over. Where do you expect scratch to catch up with the probe?
 
 # %%
 few_labels = predict("09.scratch", "With 5 labels a class, training from scratch reaches",
@@ -307,14 +307,14 @@ for labels in sorted({labels for _, labels, *_ in points}):
             print(f"{labels} labels: {first} minus {second} {mean:+.1f} points ({bounds})")
 
 # %% [markdown]
-# (Both ways learnt from the same labels in each draw, so we take the interval of the *paired* differences, which is narrower. Few draws: Student's factor is large. The rates were chosen on training photos that nothing had learnt from, never on these. All arms but the probe take twenty epochs; with another recipe an arm could gain.)
+# (All ways learned from the same labels in each draw, so we take the interval of the *paired* differences, which is narrower. Few draws: Student's factor is large. The rates were chosen on training photos that nothing had learned from, never on these. All arms but the probe take twenty epochs; with another recipe an arm could gain.)
 #
-# What do the rows say, from 5 to 50 labels a class? Fine-tuning is twenty points and more ahead of scratch, and the gap does not close yet. The probe can't change what it reads. At 5 labels three draws don't decide between it and fine-tuning; from 10 on it is behind, and further with each step. And a rate for each part, the careful way? It is nowhere
+# What do the rows say, from 5 to 50 labels a class? Fine-tuning is twenty points and more ahead of scratch, and the gap does not close yet. The probe can't change what it reads. At 5 labels three draws don't decide between it and fine-tuning; from 10 on it is behind, and further with each step. And a rate for each part? It is nowhere
 # decidedly ahead of one small rate for all, and about a point behind at 10 and 20 labels. A sensible idea is not yet a result.
 #
 # ## When does it not pay?
 #
-# Two cases to expect. *Another world*: features of photos may be useless for drawings, spectra, or maps. Shapes are such a world; recorded, the same four ways. *All the labels*: with thousands of images a network can find its own features. So Imagenette was also trained on from scratch, at 64 px, with all photos that were there.
+# Two cases come to mind. *Another world*: features of photos may be useless for drawings, spectra, or maps. Shapes are such a world, recorded in the same four ways. *All the labels*: with thousands of images a network can find its own features. So a network was also trained from scratch on all the Imagenette photos that were there, at 64 px.
 
 # %%
 for table, what in (("transfer", "photos (Imagenette)"), ("far", "drawings (Shapes)")):
@@ -340,10 +340,10 @@ if not runs:
     print("From scratch on all of Imagenette: no run is recorded in this version yet.")
 
 # %% [markdown]
-# (One run, of a smaller network on larger images. It took 2,000 photos to come where fine-tuning came with 50 labels a class, 500 photos. Which of the differences did it, these runs don't say.)
+# (One run, of a smaller network on larger images. With 2,000 photos it got about as far as fine-tuning with 50 labels a class, 500 photos. Which of the differences did it, these runs don't say.)
 #
-# Did you expect nothing from photos for drawings? As *features* they are soon used up: from 10 to 50 labels the probe gains some ten points, fine-tuning more than thirty. As a *start* the same weights are worth even more than on photos: from 10 labels on, fine-tuning is further ahead of scratch on drawings than on photos. Why a start
-# can be worth so much where its features are worth little, these rows don't say. That it pays, they do, in both worlds, as far as 50 labels. A probe tells you in seconds what the features are worth; what the start is worth, only fine-tuning tells.
+# Did you expect that weights from photos are worth nothing for drawings? As *features* they are soon used up: from 10 to 50 labels the probe gains some ten points, fine-tuning more than thirty. As a *start* they are worth even more than on photos: from 10 labels on, fine-tuning is further ahead of scratch on drawings than on photos. Why a start
+# can be worth so much where its features are worth little, these rows don't say; that it pays, they do, in both worlds, as far as 50 labels. A probe tells you in seconds what the features are worth; what the start is worth, only fine-tuning tells.
 #
 # ## Your own folder
 #
@@ -369,7 +369,7 @@ print(own_train.note)
 print(f"{len(own_validation)} are kept for validation: {', '.join(own_validation.classes)}")
 
 # %% [markdown]
-# What can't be used is named, and the rest goes on. (Why mind the copy? One of the two could land in validation: a leak of your own making. Copies are found by their bytes; two shots of the same scene are not. Keep those on one side yourself.)
+# What can't be used is named, and the rest is used. (Why mind the copy? One of the two could land in validation: a leak of your own making. Copies are found by their bytes; two shots of the same scene are not. Keep those on one side yourself.)
 # Photos that the camera has turned are set upright, grey ones get three equal colours, and the middle square is cut out. Then everything is as before:
 
 # %%
@@ -384,10 +384,10 @@ print(f"{right} of {len(own_validation)} right: {low:.0%} to {high:.0%}. Guessin
 #
 # ## Where is the evidence?
 #
-# **Grad-CAM** (2017) asks a layer: which *places* speak for this class? Take a layer's maps $A_k$ (channel $k$, places $i, j$) and the logit $y_c$ of class $c$. How much does channel $k$ matter for the class? The mean of its gradient: $a_k = \frac{1}{hw}\sum_{ij} \partial y_c / \partial A_{k,ij}$.
+# **Grad-CAM** (2017) asks a layer: which *places* speak for this class? Take a layer's maps $A_k$ (channel $k$, places $i, j$, side $H$) and the logit $y_c$ of class $c$. How much does channel $k$ matter for the class? The mean of its gradient: $a_k = \frac{1}{H^2}\sum_{ij} \partial y_c / \partial A_{k,ij}$.
 # Then the evidence at a place is $\max(0, \sum_k a_k A_{k,ij})$: what speaks for the class, weighted and added up over channels; what speaks against it is cut off.
 #
-# Try it on the last map. After it come only the mean over places and the classifier: $y_c = b_c + \sum_k W_{ck} \cdot \frac{1}{hw}\sum_{ij} A_{k,ij}$. So what is $\partial y_c / \partial A_{k,ij}$? On paper first.
+# Try it on the last map. After it come only the mean over places and the classifier: $y_c = b_c + \sum_k W_{ck} \cdot \frac{1}{H^2}\sum_{ij} A_{k,ij}$. So what is $\partial y_c / \partial A_{k,ij}$? On paper first.
 
 # %% tags=["nbval-check-output"]
 from effnet_course import explain
@@ -401,7 +401,7 @@ by_hand = torch.einsum("k,nkij->nij", source.classifier.weight[3], maps).relu() 
 print("map of", cam.shape[1:], "- as derived:", bool(np.allclose(cam, by_hand.detach(), atol=1e-5)))
 
 # %% [markdown]
-# $W_{ck} / hw$, the same at every place: on the last map Grad-CAM is the classifier applied place by place. For earlier layers there is no such shortcut, and the gradient does the work. Now your fine-tuned network: the class it gives, one it does not, and two layers.
+# $W_{ck} / H^2$, the same at every place: on the last map Grad-CAM is the classifier applied place by place. For earlier layers there is no such shortcut, and the gradient does the work. Now your fine-tuned network: the class it gives, one it does not, and two layers.
 
 # %%
 rows, chosen = [], [int(np.flatnonzero(judge.labels == k)[0]) for k in (0, 4, 7)]
@@ -416,7 +416,7 @@ for place, index in enumerate(chosen):
 figures.evidence(rows)
 
 # %% [markdown]
-# Three cautions. The map is as coarse as the layer. The figure draws each map in a scale of its own (`grad_cam` does not scale), so that a class with hardly any evidence has a bright spot as well. And it shows what the network *uses*, not what is right to use: a bright sky beside a church is a hint, to be tested with churches that have no sky.
+# Three cautions. The map is as coarse as the layer. The figure draws each map on a scale of its own (`grad_cam` does not scale), so that a class with hardly any evidence has a bright spot as well. And it shows what the network *uses*, not what is right to use: a bright sky beside a church is a hint, to be tested with churches that have no sky.
 #
 # ## What if the images are worse?
 #
@@ -452,15 +452,15 @@ figures.robustness(lines, [f"{size} px" for size in sizes])
 # %% [markdown]
 # The network was trained at 32 px: that is the panel on the right. In the other two, the same images were made worse at 32 px and shrunk afterwards.
 #
-# Begin at severity 0, where nothing but the size differs: shrinking to 24 px costs it about five points, to 16 px near thirty. Now look at noise. At every severity the network does *better* on the image shrunk to 24 px, at severity 5 by some thirty points; then even 16 px is ahead. Why? Shrinking averages pixels, and noise of neighbouring
-# pixels is independent: the mean of 2x2 of them has half its spread. Strong blur (4 and 5) is taken better at 24 px, too. A likely reason: the fine detail that it took away is what shrinking drops in any case. Contrast is the other way round. No mean of pixels gives back what a factor took from all of them, and the larger image wins at every step.
+# Begin at severity 0, where nothing but the size differs: shrinking to 24 px costs about five points, to 16 px nearly thirty. Now look at noise. At every severity the network does *better* on the image shrunk to 24 px, at severity 5 by some thirty points; then even 16 px is ahead. Why? Shrinking averages pixels, and noise of neighbouring
+# pixels is independent: the mean of 2x2 of them has half its spread. Strong blur (4 and 5) is taken better at 24 px, too. A likely reason: the fine detail that blur takes away is what shrinking drops in any case. Contrast is the other way round. No mean of pixels brings back the contrast that all of them have lost, and the larger image wins at every step.
 #
-# So bad images may be read better when they are made smaller: try it before you collect new ones. (That the steps of different kinds are "equally bad" nobody says; they are the authors' choice.)
+# So bad images may be read better when they are made smaller: try it before you collect new ones. (Nobody says that equal steps of two kinds are equally bad; they are the authors' choice.)
 #
 # ## A case: medical images
 #
 # Few labels, so transfer is usual there. What else is different? Images are often grey: equal colours in three channels will do, or sum the stem's weights over its inputs. Photos of one person must be on one side of the split. Another hospital has another machine, which is another world. And then
-# **prevalence**. A test finds 95 % of the ill (recall, there called sensitivity) and is right on 95 % of the healthy (specificity). In a screening 1 % are ill. Someone is called ill. How likely is it true?
+# **prevalence**, the share of people who are ill. A test finds 95 % of the ill (recall, there called sensitivity) and is right on 95 % of the healthy (specificity). In a screening 1 % are ill. Someone is called ill. How likely is it true?
 
 # %%
 alarm = predict("09.prevalence", "Of those called ill, how many are ill?",
@@ -481,13 +481,13 @@ for prevalence in (0.5, 0.1, 0.01, 0.001):
 alarm.reveal("16 %", "950 true alarms beside 4,950 false ones.")
 
 # %% [markdown]
-# The network is the same in each line; only the people are others. Accuracy says 95 % throughout, and at 1 % it is *worse* than calling everybody healthy. So report precision and recall at the prevalence of the place where it will be used. This course claims nothing about medicine: no number here is from a medical image, and a
+# The test is the same in each line; only the people are others. Accuracy says 95 % throughout, and at 1 % it is *worse* than calling everybody healthy. So report precision and recall at the prevalence of the place where it will be used. This course claims nothing about medicine: no number here is from a medical image, and a
 # network that helps patients takes trials, not notebooks.
 
 # %% [markdown]
 # ## Explore
 #
-# Your fine-tuned network on four images that it has not learnt from. Make one worse, step by step. Try to find
+# Your fine-tuned network on four images that it has not learned from. Make one worse, step by step. Try to find
 #
 # 1. an image where the answer changes while *you* still see clearly what it is;
 # 2. one where the evidence moves before the answer does;
@@ -521,7 +521,7 @@ curves = {kind: lines.get((own, kind), []) for kind in corruptions.STRENGTHS}
 explorers.evidence(views, curves)
 
 # %% [markdown]
-# (The curve is recorded, of the network before fine-tuning, on CIFAR-10's validation photos: one image can't tell you a share.)
+# (The curve is recorded: the network before fine-tuning, on CIFAR-10's validation photos. One image can't tell you a share.)
 #
 # ## Check yourself
 

@@ -6,17 +6,17 @@
 # %% [markdown]
 # # 10 · Which network should I pick?
 #
-# A colleague wants to put a network behind a camera. She has read the papers: "EfficientNet-B0. A tenth of ResNet-50's operations and more accurate, so it will be ten times as fast." She orders hardware for that.
+# A colleague wants to put a network behind a camera. She has read the papers: "EfficientNet-B0: a tenth of ResNet-50's MACs and more accurate, so it will be ten times as fast." She orders hardware for that.
 # It will not be ten times as fast. By the end of this lesson you know why, and how you would have chosen.
 #
 # **You will be able to**
 #
 # - find the networks that no other one beats, and say what happens to that list when the recipe changes;
-# - show what "accuracy per MAC" favours, and stop scaling by a rule;
+# - show what "accuracy per MAC" favours, and stop going up a family by a rule;
 # - measure a latency that others can believe, and find where a ranking by MACs is wrong;
 # - estimate memory and energy with the assumptions on the table, and decide between several small networks and one big one.
 #
-# **You need** lessons 01 (roofline), 04, 05 (intervals, marginal gain) and 08. As everywhere, 1 MAC = 2 FLOPs, and we count MACs.
+# **You need** lessons 01 (roofline), 04 (where activations sit), 05 (intervals, marginal gain), 07 (rank correlation) and 08 (recipes). As everywhere, 1 MAC = 2 FLOPs, and we count MACs. About 90 minutes, 60 s of them your machine's.
 
 # %% [markdown]
 # ## Three questions to warm up
@@ -70,7 +70,7 @@ for cost in ("macs", "params"):
 most.reveal("MobileNetV3-S", "The cheapest network of the list, by MACs and by parameters. It is also the least accurate one.")
 
 # %% [markdown]
-# Is that an accident? Let top-1 be $A$ at $x$ MACs. The ratio $A/x$ grows with $x$ only while $A$ grows *in proportion* faster than $x$. From 77 % no doubling of MACs can bring another 77 points. More exactly: say each doubling brings $g$ points, $A = A_0 + g \log_2 (x/x_0)$. Then
+# Is that an accident? Lesson 05 had a first answer: the ratio $A/x$ of top-1 to MACs grows with $x$ only while $A$ grows *in proportion* faster than $x$. Now exactly: say each doubling brings $g$ points, $A = A_0 + g \log_2 (x/x_0)$. Then
 # $$\frac{d}{dx}\frac{A}{x} = \frac{1}{x^2}\left(\frac{g}{\ln 2} - A\right),$$
 # so the ratio peaks where $A = g/\ln 2$, and falls ever after. On paper: where is that if a doubling brings 2 points?
 
@@ -81,11 +81,11 @@ for gain in (1, 2, 3, 5):
     print(f"{gain} points per doubling: the ratio peaks at a top-1 of {gain / math.log(2):.1f} %")
 
 # %% [markdown]
-# At 3 %, where no network is of use to anyone. A ratio rewards being cheap far more than being good, and guessing, with no MACs at all, wins. It is good for one thing: comparing networks of *equal* cost, where nobody needs it.
+# At 3 %, where no network is of use to anyone. A ratio rewards being cheap far more than being good, and guessing, with no MACs at all, wins. It compares fairly only at *equal* cost, where nobody needs it.
 #
 # ## The front
 #
-# What can be said without a ratio? If A costs no more than B, is no worse, and better in one of the two, nobody needs B: A **dominates** B. The networks that none dominates are the **Pareto front**. Write the test yourself before you read on; it is one line.
+# What can be said without a ratio? If one network costs no more than another, is no worse, and is better in one of the two, nobody needs the other: the first **dominates** the second. The networks that none dominates are the **Pareto front**. Write the test yourself before you read on; it is one line.
 
 # %%
 def dominates(a, b, cost="macs"):
@@ -117,8 +117,8 @@ from effnet_course import figures
 figures.published_fronts(offer)
 
 # %% [markdown]
-# ResNet-50 rises by 4.7 points from one set of weights to the other, without a MAC. That is more than lies between B0 and B2. So this front compares recipes as much as networks. What if everybody trains with the *same* recipe? The authors of RegNet did that: 100 epochs,
-# no enhancements, for six of interest to us. In the paper EfficientNet-B4 has 6.9 points more than ResNet-50. Will it be on the front here?
+# ResNet-50 rises by 4.7 points from one set of weights to the other, without one MAC more. That is more than lies between B0 and B2. So this front compares recipes as much as networks. What if all train with the *same* recipe? The authors of RegNet did that: 100 epochs,
+# no enhancements. We take six of their networks, with the times that they measured on a V100, a GPU of 2017. In the paper EfficientNet-B4 has 6.9 points more than ResNet-50. Will it be on the front here?
 
 # %%
 stays = predict("10.recipe", "One recipe for all: is B4 on the front of these six?",
@@ -142,9 +142,9 @@ stays.reveal("no, but ahead of ResNet-50", "RegNetY-4.0GF has 0.8 points more at
 #
 # ## A front with error bars
 #
-# The atlas has the same recipe for all and several seeds. On it, a mean may be on the front by luck. So ask more: is a network beaten *beyond the noise*? Beaten means: some network of at most its MACs leads by a difference whose interval lies above 0. (We allow 3 % more MACs: networks planned for equal cost differ by as much.)
+# The atlas's networks have one recipe, and several seeds each. Here a network may be on the front by luck. So ask more: is one beaten *beyond the noise*? Beaten means: some network of at most its MACs leads by a difference whose interval lies above 0. (We allow 3 % more MACs: networks planned for equal cost differ by as much.)
 #
-# One more care. If ten rivals are no better than you, each has its chance of a lucky lead, and with intervals of 95 % it is no longer rare that one of ten gets it. So share the 5 % out: with $m$ rivals, each gets an interval of $100 - 5/m$ percent, which is wider (Bonferroni).
+# One more care. Of ten rivals that are no better, each has its chance of a lucky lead, and with intervals of 95 % it is no longer rare that one of them gets it. So share the 5 % out: with $m$ rivals, each gets an interval of $100 - 5/m$ percent, which is wider (Bonferroni).
 
 # %%
 from scipy.stats import t as student
@@ -171,11 +171,11 @@ rows = [(p.family, p.macs, *atlas.interval(p.values, pooled)) for p in points]
 figures.atlas_front(rows, on_front, sorted(beaten))
 
 # %% [markdown]
-# Filled: on the front. Crossed out: beaten beyond the noise. Pale and not crossed, where there are any: the runs don't decide. (Filled *and* crossed can be: on the front by a few MACs, and beaten by a network that costs hardly more.) Which families make up the front here? Then remember what kind of runs these are: four short epochs of small networks (lesson 05). And where a network is left in between, say so. It is no shame: more seeds may decide it, a line drawn through luck won't.
+# Filled: on the front. Crossed out: beaten beyond the noise. Pale and not crossed, where there are any: the runs don't decide. (Filled *and* crossed can be: on the front by a few MACs, and beaten by a network that costs hardly more.) Which families make up the front here? Then remember what kind of runs these are: four short epochs of small networks (lesson 05). And where a network is left in between, say so. More seeds may decide it; a line drawn through luck won't.
 #
 # ## When to stop
 #
-# A front leaves you with a list. Go up it, and ask what the *next* step brings, in points per doubling: **marginal gain**. From B0 to B7, with the paper's top-1 and our counts of MACs (the paper rounds its own), and a threshold of 1 point per doubling: where do you stop?
+# A front leaves you with a list. Go up it, and ask what the *next* step brings: lesson 05's marginal gain, in points per doubling. From B0 to B7, with the paper's top-1 and our counts of MACs (the paper rounds its own), and a threshold of 1 point per doubling: where do you stop?
 
 # %%
 stop = predict("10.stop", "The last network worth its step, at 1 point per doubling",
@@ -194,13 +194,13 @@ stop.reveal("B4", "By a hair: 1.03, with the MACs counted here. The paper gives 
             "so the true gain may be 0.95 or 1.11.")  # fmt: skip
 
 # %% [markdown]
-# The gains shrink at every step, so "stop at the first one under the threshold" is safe here. It is not always: in torchvision's weights B4 to B5 brings 0.05 per doubling and B5 to B6 0.63. A poor step can be bad luck in one training run. Where you have seeds, use lesson 05's rule, with an interval.
+# The gains shrink at every step, so "stop before the first one under the threshold" is safe here. It is not always: in torchvision's weights B4 to B5 brings 0.05 per doubling and B5 to B6 0.63. A poor step can be bad luck in one training run. Where you have seeds, use lesson 05's rule, with an interval.
 #
 # Where does the threshold come from? From outside: what a point is worth to you, and what a doubling costs. No figure in a paper knows either.
 #
 # ## Now the time
 #
-# So far "cost" meant MACs. What you pay is time. Five networks, all from this course: NANO; NANO made deeper, wider and sharper until each has four times its MACs; and FUSED, of full 3x3 convolutions, with ten times NANO's.
+# So far "cost" meant MACs. What you pay is time: the **latency**, from an image to its answer. Five networks, all from this course: NANO; NANO made deeper, wider and sharper until each has four times its MACs; and FUSED, of full 3x3 convolutions, with ten times NANO's.
 
 # %%
 import torch
@@ -252,7 +252,7 @@ print("ms of each call:", "  ".join(f"{1000 * t:.1f}" for t in first))
 # 3. **takes turns** when networks are compared, so that a busy minute hits all of them;
 # 4. **says** batch, threads, precision, device and versions.
 #
-# `deploy.compare` does that; it is short, read it. The median and quartiles for one image and for 32, with one thread and with two (on a busy machine it stops after five rounds, so that you need not wait):
+# `deploy.compare` does that; it is short, read it. Now the median and quartiles for one image and for 32, with one thread and with two (on a busy machine it stops after five rounds, so that you need not wait):
 
 # %%
 measured = {}
@@ -269,7 +269,7 @@ figures.time_and_costs({name: (costs[name].macs, costs[name].activations, measur
                         for name in nets})  # fmt: skip
 
 # %% [markdown]
-# Each mark is a network, each bar its middle half. If MACs told the time, the left panels would be straight lines. Now the machine names every pair that MACs put in the wrong order: the one with more MACs is faster, and their middle halves don't overlap.
+# Each mark is a network, each bar its middle half (quartile to quartile). If MACs told the time, the marks in the left panels would lie on straight lines. The next cell names every pair that MACs put in the wrong order: the one with more MACs is faster, and their middle halves don't overlap. Beside it stand rank correlations (lesson 07).
 
 # %%
 from scipy.stats import spearmanr
@@ -293,8 +293,8 @@ other.reveal("shorter" if times < 1 else "longer, but less than 2.7 times" if ti
              f"{times:.2f} times, for 2.7 times the MACs.")  # fmt: skip
 
 # %% [markdown]
-# Why? Go back to the roofline of lesson 01. A depthwise 3x3 layer does 9 MACs for each number that it writes, and at stride 1 it reads one number for each that it writes. A full 3x3 layer does 9 *times the channels that it reads* for each number that it writes. The first one waits for memory; the second one can keep the arithmetic busy. Normalisation and activation
-# do no MACs that we count, and the gate's two small layers do few. Yet each of the three reads and writes the map again. So at equal MACs the network that writes more activations tends to take longer; FUSED, with ten times NANO's MACs, writes *fewer* than NANO. With one image another cost steps in front: every layer has to be *started*, and here starting costs more than the work. Then the number of layers tells: FUSED has 8, NANO 42.
+# Why? Go back to the roofline of lesson 01. A depthwise 3x3 layer does 9 MACs for each number that it writes, and at stride 1 it reads one number for each that it writes. A full 3x3 layer does 9 *times the channels that it reads* for each number that it writes. The first one waits for memory; the second one can keep the arithmetic busy. Batch norm and SiLU
+# do no MACs that we count, and the gate's two small layers do few. Yet norm, SiLU and gate each read and write the map again. So at equal MACs the network that writes more activations tends to take longer; FUSED, with ten times NANO's MACs, writes *fewer* than NANO. With one image another cost comes first: every layer has to be *started*, and here starting costs more than the work. Then the number of layers tells: FUSED has 8, NANO 42.
 #
 # Five networks are few for a rank correlation, and neighbours may swap when you run it again. What is recorded for published networks on one machine:
 
@@ -318,8 +318,8 @@ print(recorded["about"].get("device", "no times recorded yet"), recorded["about"
 #
 # ## Memory
 #
-# Weights are one part, and you can count them. The other part is what a pass holds at the same time. In evaluation a layer needs its input and its output; the rest may go. In training every layer's output is kept for the way back. So a
-# guess from our counts: evaluation, the largest input plus output of any layer; training, all activations. By which factor will the truth be larger, for B0 in training?
+# Weights are one part, and you can count them. The other part is what a pass holds at the same time (lesson 02 did it for one block). In evaluation a layer needs its input and its output; the rest may go. In training every layer's output is kept for the way back. So a
+# first estimate from our counts: evaluation, the largest input plus output of any layer; training, all activations. By which factor will the measured memory be larger, for B0 in training?
 
 # %%
 larger = predict("10.memory", "B0, training: memory of all tensors, divided by 4 bytes x activations", unit="times")
@@ -346,8 +346,8 @@ for net in (NANO, FUSED, B0):
 larger.reveal(round(training / (4 * batch * cost.activations), 1), "Batch norm and SiLU write tensors of their own.")
 
 # %% [markdown]
-# The measured side follows each tensor from the operation that makes it until nothing refers to it. Twice the images take about twice the memory, as the counts say. In size the counts are wrong by a factor, since they know only convolutions and linear layers. A runtime that folds batch norm into the convolution, and lets SiLU write over its input, comes closer to the count.
-# In evaluation there is another lesson: the largest pair decides, *one* place in the network, and the cell names it. It is where maps are still large and channels have just become many.
+# The measurement follows each tensor from the operation that makes it until nothing refers to it. Twice the images take about twice the memory, as the counts say. In size the counts are too low by a factor, since they know only convolutions and linear layers. A runtime that folds batch norm into the convolution, and lets SiLU write over its input, comes closer to the count.
+# In evaluation a single place in the network decides, the largest pair of input and output, and the cell names it. It is where maps are still large and channels have just become many.
 #
 # ## Energy, as an estimate
 #
@@ -370,11 +370,11 @@ for pj_per_byte in (0, 10, 100, 1000):
           f"mJ: {sum(big) / sum(small):.1f} times B0's")
 
 # %% [markdown]
-# The factor of ten melts here as well, and to which value depends on a number that you had to guess. That is what the estimate is good for: it shows which number you would have to measure.
+# The factor of ten shrinks here as well, and to which value depends on a number that you had to guess. That is what the estimate is good for: it shows which number you would have to measure.
 #
 # ## Two small ones, or one big one?
 #
-# Train a network twice with different seeds, and average what both say (softmax): an **ensemble**. It costs twice the MACs. So does a bigger network. Which is better?
+# Train a network twice with different seeds, and average the probabilities that both give (after the softmax): an **ensemble**. It costs twice the MACs. So does a bigger network. Which is better?
 
 # %%
 which = predict("10.ensemble", "At about equal MACs, more top-1 has",
@@ -429,8 +429,8 @@ if verdict:
                  "Which bigger one, and on what data, decides.")  # fmt: skip
 
 # %% [markdown]
-# What an average can remove is what the members do *not* share. Where both are wrong in the same way (too small to see something), it helps nothing; where each has its own bad luck, it helps. So small networks far from what the data allow gain more by growing; networks near their ceiling, where growing brings little, gain more by
-# company. Count the other costs too: two trainings, twice the weights; but two machines can answer at the same time. And read the seeds: three or four of each are few.
+# An average can remove the mistakes that the members do *not* share. Where both are wrong in the same way (too small to see something), it helps nothing; where each has its own bad luck, it helps. So small networks far from what the data allow gain more by growing; networks near their ceiling, where growing brings little, gain more by
+# averaging. Count the other costs too: two trainings, twice the weights; but two machines can answer at the same time. And read the seeds: three or four of each are few.
 #
 # ## Two cases
 #
@@ -455,7 +455,7 @@ for batch in (1, 2, 4, 8, 16, 32):
           f"as a camera, the first frame's answer comes after {wait:5.0f} ms")
 
 # %% [markdown]
-# The first frame waits for the batch to fill, then for all of it. Images a second is not the inverse of waiting. For a deadline: batch 1 and a high percentile. For throughput: the largest batch that fits in memory and still gains.
+# The first frame waits for the batch to fill, then for all of it. Images a second are not the inverse of the waiting time. For a deadline: batch 1 and a high percentile. For throughput: the largest batch that fits in memory and still gains.
 #
 # ## Networks designed for the hardware
 #
@@ -474,7 +474,7 @@ for fused in (0, 3, 5, 7):
           f"{cost.activations / 1e6:4.1f} M activations")
 
 # %% [markdown]
-# Theirs, as quoted by others: 19.3, 20.0, 43.4 and 132 million parameters; 4.5, 7.5, 21.3 and 34.4 billion MACs; 155, 216, 223 and 206 images a second on a V100; 82.8, 83.1, 83.1 and 81.7 %. (Our MACs come out higher where stages are fused; which detail of their blocks differs, we could not find out.) With three stages fused: more MACs, **39 % more images a second**, better top-1. Activations fall by a third. With all seven fused it is still faster than the original, 206 images a second against 155. But top-1 is 1.1 points lower, for almost seven times the parameters.
+# Theirs, as quoted by others: 19.3, 20.0, 43.4 and 132 million parameters; 4.5, 7.5, 21.3 and 34.4 billion MACs; 155, 216, 223 and 206 images a second on a V100; 82.8, 83.1, 83.1 and 81.7 %. (Our MACs come out higher where stages are fused. Lesson 13 looks for the reason: at 384 px, with a 3x3 kernel in row 3 of the stage table and batch norm counted, the first two networks come out to the digit.) With three stages fused: more MACs, **39 % more images a second**, better top-1. Activations fall by a third. With all seven fused it is still faster than the original, 206 images a second against 155. But top-1 is 1.1 points lower, for almost seven times the parameters.
 #
 # Other designs went the same way. EfficientNet-EdgeTPU, for the chip of that name: fused blocks in the first stages, ReLU for SiLU, no gates. EfficientNet-X searched the scaling itself by latency on TPU and V100, and found that depth should grow much faster than width and resolution; its authors report more than twice EfficientNet's speed. Each is best on its chip. A network is not efficient; a network *on a machine* is.
 #
@@ -503,11 +503,11 @@ ask("10.q1", "10.q2", "10.q3", "10.q4", "10.q5", "10.q6", "10.q7", "10.q8")
 # ## What to remember
 #
 # - Accuracy divided by cost favours the cheapest; it peaks at a top-1 of $g/\ln 2$ percent. Use the front, then a limit.
-# - A front belongs to a recipe. With one recipe for all, B4's lead over ResNet-50 is 1.8 points, not 6.9, and it is off the front.
+# - A front belongs to a recipe. With one recipe for all, B4 leads ResNet-50 by 1.8 points, not 6.9, and is off the front.
 # - Go up the front while a doubling brings what you ask for.
 # - MACs are not time. Activations, and for one image the number of layers, tell more than you expect. Measure: warm-up, median, quartiles, turns.
 # - Memory and energy depend on what is *moved and kept*. State the assumptions.
-# - A deadline asks for a high percentile at batch 1; throughput for a large batch. Neither is the inverse of the other.
+# - A deadline asks for a high percentile at batch 1; throughput for a large batch. One is not the inverse of the other.
 # - Two small ones help by what they do not share.
 #
 # Next: sheet 10 (`exercises/10_efficiency_frontier.ipynb`). Then lesson 11: make the network you picked smaller still.

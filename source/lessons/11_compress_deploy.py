@@ -6,9 +6,9 @@
 # %% [markdown]
 # # 11 · Will it run on a phone?
 #
-# Your network names ten kinds of things in photos. Now it is to do so on a phone: little memory, a battery, no Python. You can't train a new one every time someone names a new device. What can you do with the one you have?
+# Your network names ten kinds of things in photos. Now it is to do so on a phone: little memory, a battery, no Python. You can't train a new one for every device. What can you do with the one you have?
 #
-# In this lesson one small network goes through everything: its norms are folded away, its numbers rounded to 8 bits and to fewer, its file handed to another runtime, and in the optional part its weights and channels cut. After every step you ask the same three questions. How large is it? How good is it? How long does it take?
+# In this lesson one small network goes through everything: its norms are folded away, its numbers rounded to 8 bits and fewer, its file handed to another runtime, and in the optional part its weights and channels cut. After every step: how large is it? How good? How long does it take?
 #
 # **You will be able to**
 #
@@ -17,9 +17,9 @@
 # - fold a batch norm, export to ONNX with a free batch size, and *prove* that nothing changed;
 # - choose between onnxruntime, LiteRT, TensorRT and ExecuTorch, and say which zeros save time and which don't.
 #
-# **You need** lessons 02 (batch norm, SiLU), 03 (gates) and 10 (measuring time). The sections on pruning and on a teacher are optional.
+# **You need** lessons 02 (batch norm, SiLU), 03 (gates) and 10 (measuring time). About 90 minutes, 60 s of them your machine's. The sections on pruning and on a teacher are optional.
 #
-# Some tools are heavy: `pip install "effnet-course[deploy]"` brings onnx, onnxruntime and torchao. Without them the lesson goes on with what was recorded.
+# `pip install "effnet-course[deploy]"` brings onnx, onnxruntime and torchao. Without them the lesson goes on with what was recorded.
 
 # %% [markdown]
 # ## Three questions to warm up
@@ -32,7 +32,7 @@ ask("01.q8", "02.q5", "03.q5")
 # %% [markdown]
 # ## The patient
 #
-# `nano-16px` was trained for this course on CIFAR-10 at 16 pixels (`docs/networks.md`). 500 pictures will tell us whether a change did any harm. Two measures:
+# `nano-16px` is NANO, trained for this course on CIFAR-10 at 16 pixels (`docs/networks.md`). 500 pictures will tell us whether a change did any harm. Two measures:
 #
 # - **top-1**, if the pictures are photos from CIFAR-10;
 # - **agreement**: how often the changed network gives the same answer as the one we started from. That needs no labels, and works for any pictures.
@@ -76,7 +76,7 @@ print(f"{numbers:,} parameters and {remembered:,} running statistics, 4 bytes ea
       f"{4 * (numbers + remembered):,} bytes")
 
 # %% [markdown]
-# B0 has 35 times as many. Memory is one matter. The other: fetching a number from memory costs far more than multiplying it (lesson 01). A smaller number is fetched sooner.
+# B0 has 35 times as many. And size is not only room: fetching a number from memory costs far more than multiplying it (lesson 10), and a smaller number is fetched sooner.
 #
 # ## Fold the norms away
 #
@@ -114,7 +114,7 @@ report("norms folded", folded)
 # %% [markdown]
 # From here on we work with the folded network. Fold first, round later: what is rounded must be what runs.
 #
-# (Only in eval mode. In training a batch norm uses each batch's own mean, which no constant can replace. A **group norm** can't be folded at all: its mean is computed from the image.)
+# (Only in eval mode: in training a batch norm uses each batch's own mean. A group norm can't be folded at all: its mean is computed from the image.)
 #
 # ## A number in a few bits
 #
@@ -148,13 +148,13 @@ print("the package agrees:", torch.equal(compress.quantise(values, bits, symmetr
 # %% [markdown]
 # Eight codes, so seven steps. The errors are within half a step. (At the ends they can become a little larger: the zero point had to be a whole number, which moved the whole grid.)
 #
-# Symmetric kept three codes for the side below 0, and used none of them: its step is twice as wide. Why would anyone choose it? Write out a product of two codes: $(q_1 - Z_1)(q_2 - Z_2)$ has four terms. With $Z = 0$ for the weights, two of them vanish. So weights are usually symmetric, activations affine.
+# Symmetric kept three codes for the side below 0, and used none of them: its step is over twice as wide. Why would anyone choose it? Write out a product of two codes: $(q_1 - Z_1)(q_2 - Z_2)$ has four terms. With $Z = 0$ for the weights, two of them vanish. So weights are usually symmetric, activations affine.
 #
 # ### How much is lost?
 #
 # Measure it as engineers measure noise: the **signal-to-noise ratio** in decibels,
 # $$10 \log_{10} \frac{\sum \text{number}^2}{\sum \text{error}^2}.$$
-# 20 dB: the error is a tenth of the signal. An error is spread evenly over a step, from $-S/2$ to $S/2$, so its mean square is $S^2/12$. One more bit halves $S$. How many decibels is that?
+# 20 dB: the error is a tenth of the signal. Rounding errors lie evenly from $-S/2$ to $S/2$, so their mean square is $S^2/12$. One more bit halves $S$. How many decibels is that?
 
 # %%
 bit = predict("11.bit", "Each further bit brings", choices=["1 dB", "about 3 dB", "about 6 dB", "about 10 dB"])  # fmt: skip
@@ -171,7 +171,7 @@ bit.reveal("about 6 dB", "Half the error is a quarter of the noise: 10 log10 4 =
 # %% [markdown]
 # Two bits brought 16.9, 12.9, then 12.3. Why more than 12? Count the codes above 0: 1, 7, 31, 127. From 2 bits to 4 the step becomes *seven* times as fine, not four: $20 \log_{10} 7 = 16.9$. From 4 to 6, 31/7 times.
 #
-# That was an even spread, the kindest case. Now real numbers: what goes into a depthwise layer of our network, after a SiLU.
+# Those numbers were spread evenly, the kindest case. Now real ones: what goes into a depthwise layer of our network, after a SiLU.
 #
 # ### Clip, or round coarsely?
 #
@@ -206,7 +206,7 @@ figures.clipping_error(ends, clipped, coarse)
 # %% [markdown]
 # Read the figure from right to left. As the range shrinks, rounding errors fall, and clipping errors rise from nothing. The best end is where the sum is least. Choosing it is called **calibration**: by the extremes, by a quantile, or by the least error as here.
 #
-# And read the line above it: SiLU never goes below -0.278 (lesson 02), so the negative side, with all its numbers, gets a handful of codes if the range goes up to the largest number.
+# And read the line above it: SiLU never goes below -0.278 (lesson 02), so all the negative numbers share a handful of codes if the range goes up to the largest one.
 #
 # ## One scale is not enough
 #
@@ -231,7 +231,7 @@ worst.reveal("filter (depthwise)", "Widest channel beside the median one, at mos
 figures.channel_ranges(rows)
 
 # %% [markdown]
-# Depthwise stands out, in the early blocks. `restore`, which writes the gates, was not among the choices: it comes near in late blocks (diamonds). Why depthwise? Its filter has 9 or 25 weights for one channel alone, and folding multiplies it by that channel's own $g_c$. In a 1x1 layer a row sums over many channels, and evens out.
+# Depthwise stands out, in the early blocks. `restore`, the second layer of SE, was not among the choices: it comes near in late blocks (diamonds). Why depthwise? Its filter has 9 or 25 weights for one channel alone, and folding multiplies it by that channel's own $g_c$. In a 1x1 layer a row sums over many channels, and evens out.
 #
 # What does that cost? The worst layer, 8 bits and 4:
 
@@ -245,11 +245,11 @@ for bits in (8, 4):
               f"{empty} of {len(layer)} channels all 0")
 
 # %% [markdown]
-# At 8 bits the gap is worth more than two bits. At 4, one scale wipes out whole channels: the network has lost them, as if they had been pruned, without anyone having chosen them.
+# At 8 bits the gap is worth more than two bits of 6 dB. At 4, one scale wipes out whole channels: the network has lost them, as if they had been pruned, without anyone having chosen them.
 #
 # ## The whole network
 #
-# Every layer's weights rounded, activations still floats. From how many bits on does it hurt?
+# Every layer's weights rounded, activations still floats. At how many bits does it begin to hurt?
 
 # %%
 enough = predict("11.bits", "Symmetric, one scale per tensor. Agreement falls below 90 % first at",
@@ -291,7 +291,7 @@ for bits in (8, 4):
 figures.bits_curves(curves, level)
 
 # %% [markdown]
-# Find the bits at which two curves part. At 8 bits one scale costs little on *this* network, and a scale for each channel hardly anything. Below, the scheme decides.
+# Find the bits at which two curves part. At 8 bits one scale costs little on *this* network, a scale for each channel hardly anything. Below, the scheme decides.
 #
 # And "weights are usually symmetric"? That is for the arithmetic's sake. At 8 bits it costs little; at 4, with one scale, dearly: one code of 16 is unused, and more where a range reaches further on one side. In how many layers?
 
@@ -309,7 +309,7 @@ print(f"most, by {gains[best]:.1f} dB, in {best}, whose weights run from {weight
 # %% [markdown]
 # ### Activations, too
 #
-# For integer arithmetic both factors must be codes. Activations come anew with each image, so their ranges are taken from the `known` pictures beforehand. And they get one scale a layer: a scale for each *input* channel could not be taken out of the sum over those channels.
+# For integer arithmetic both factors must be codes. Activations come anew with each image, so their ranges are taken from the `known` pictures beforehand. And they get one scale a layer: with one for each *input* channel, the sum over those channels would add up codes of unequal worth.
 
 # %%
 for name, part in (("by the extremes", 1.0), ("99.9 % of the numbers", 0.999)):
@@ -321,7 +321,7 @@ for name, part in (("by the extremes", 1.0), ("99.9 % of the numbers", 0.999)):
 # %% [markdown]
 # ## Why is EfficientNet called hard, and what did Lite change?
 #
-# Naive 8-bit rounding has ruined EfficientNets that were large and trained for long. (One published case: B0 with scales restricted to powers of two, 77.7 to 47 %; see the sources.) You have now seen where it can come from. What range do each part's inputs have in our network?
+# Naive 8-bit rounding has ruined EfficientNets that were large and trained for long. (One published case: B0 with scales restricted to powers of two, top-1 from 77.7 to 47 %; see the sources.) You have now seen where it can come from. What range do each part's inputs have in our network?
 
 # %%
 bounds = compress.input_bounds(folded, known)
@@ -334,12 +334,12 @@ for part in ("expand.conv", "depthwise.conv", "squeeze_excite.restore", "project
 # %% [markdown]
 # - **SiLU** (into depthwise, restore and project): a shallow dip below 0 that matters, and no end above.
 # - **Depthwise**: unequal filters, few weights each.
-# - **SE**: a wide map times gates that differ from image to image, and a restore layer with unequal rows. It also needs a mean over the whole map, for which an integer chip must stop.
+# - **SE**: a wide map times gates that differ from image to image, and a `restore` layer with unequal rows. It also needs a mean over the whole map, for which a chip must wait (lesson 03).
 # - **Linear bottleneck** (into expand): no activation, so no end on either side.
 #
 # **EfficientNet-Lite** took the consequences: no SE; ReLU6 (0 to 6, a range known beforehand) in place of SiLU; and a stem and head that don't grow. Its authors report for Lite0 75.1 % as floats and 74.4 % in 8 bits.
 #
-# Does it help *our* network? Four variants, trained alike. To 5 bits, where it hurts, are rounded: once the inputs alone, once the weights alone (symmetric), with one scale a layer. Guess for the inputs: that is what ReLU6 was to help.
+# Does it help *our* network? Four variants, trained alike, are rounded to 5 bits, where it hurts, with one scale a layer: once the inputs alone, once the weights alone (symmetric). Guess for the inputs, which ReLU6 was to help.
 
 # %%
 lite = predict("11.lite", "Inputs rounded to 5 bits, weights as floats: which loses least of its top-1?",
@@ -428,7 +428,7 @@ else:
     print(f"weights {weights:,} bytes, all else (names, source lines) {file.stat().st_size - weights:,}")
 
 # %% [markdown]
-# `export_onnx` is short: read it in `effnet_course/deploy.py`. It traces with an example of *two* images (one would be taken for "always one") and a `Dim` for the batch, which the graph then calls "batch".
+# `export_onnx` is short: read it. It traces with an example of *two* images (one would be taken for "always one") and a `Dim` for the batch, which the graph then calls "batch".
 #
 # No norm: the exporter has folded them. And no SiLU: a SiLU is written as a Sigmoid and a Mul. In so small a network the graph itself is a good part of the file; in B0 it would vanish beside the weights.
 #
@@ -452,7 +452,7 @@ else:
                   "2 times as fast" if ratio < 4 else "more than 4 times as fast", f"{ratio:.1f} times.")  # fmt: skip
 
 # %% [markdown]
-# Not one multiplication was saved. What was? PyTorch calls over a hundred small operations from Python, one by one; each has a price, whatever it computes. A network of 3 million MACs is nearly all price. For large networks and batches the two come closer.
+# Not one multiplication was saved. What was? PyTorch starts over a hundred small operations from Python, one by one, and each start has a price (lesson 10). A network of 3 million MACs is nearly all price. For large networks and batches the two come closer.
 #
 # ### Which zeros save time?
 #
@@ -477,7 +477,7 @@ zeros.reveal("half the time" if share < 0.65 else "about 3/4 of the time" if sha
              f"{share:.2f} times; half the filters, {least['half the filters'] / least['all weights']:.2f}.")
 
 # %% [markdown]
-# A multiplication by 0 is a multiplication, and the array is as long as before. So **scattered zeros** save nothing in an ordinary runtime: room only once the file is zipped, time only where a chip's kernels know their pattern. **Whole channels** taken out make arrays shorter: they save room *and* time. The optional part does both to our network.
+# A multiplication by 0 is a multiplication, and the array is as long as before. So **scattered zeros** save no time in an ordinary runtime, and room only once the file is zipped. (Some chips have kernels that know their pattern.) **Whole channels** taken out make arrays shorter: they save room *and* time. The optional part does both to our network.
 #
 # ### And 8 bits in onnxruntime?
 #
@@ -504,7 +504,7 @@ else:
     print("To time them, on a quiet machine: python benchmarks/record_compression.py --times")
 
 # %% [markdown]
-# Whether 8 bits pay in *time* is decided by the kernels of one chip and one runtime. Around each SiLU and each gate the numbers are turned into floats and back. In a small network that turning can cost more than the multiplications save. In *size* 8 bits always pay, in energy usually. Measure on the device that it is for.
+# Whether 8 bits pay in *time* is decided by the kernels of one chip and one runtime. Around each SiLU and each gate the numbers are turned into floats and back. In a small network that can cost more than the multiplications save. In *size* 8 bits always pay, in energy usually. Measure on the device that it is for.
 #
 # ## Which runtime when
 #
@@ -515,7 +515,7 @@ else:
 # | **TensorRT** | NVIDIA GPUs | ONNX, then `trtexec` | latency on such a GPU is what counts |
 # | **ExecuTorch** | phones, small devices | `torch.export`, directly | you stay in PyTorch to the end, PT2E included |
 #
-# The first steps of each. They need packages or hardware that this course doesn't bring, so they are shown and not run:
+# The first steps of each, for packages and hardware that this course doesn't bring. LiteRT's and ExecuTorch's ran once (`benchmarks/runtimes.py`): the same answers to 0.00001, an image in an eighth and a fifth of PyTorch's time.
 #
 # ```python
 # import litert_torch                                                   # LiteRT
@@ -530,7 +530,7 @@ else:
 # trtexec --onnx=nano.onnx --minShapes=images:1x3x16x16 --optShapes=images:32x3x16x16 --maxShapes=images:64x3x16x16 --fp16
 # ```
 #
-# Whichever you take, two checks remain yours: equal outputs on real images, *prepared as in training* (a wrong mean or channel order is the commonest fault of a deployed network), and the time on the device itself.
+# Whichever you take, two checks remain yours: equal outputs on real images, *prepared as in training* (a wrong mean or channel order is a common fault), and the time on the device itself.
 #
 # ## Optional: fewer weights
 #
@@ -571,7 +571,7 @@ for name, row in steps.items():
         print(f"{name:<42} {row['macs']:>9,} MACs  validation {row['validation']:5.1f} %")
 
 # %% [markdown]
-# Cut without training, it is a ruin. A little **fine-tuning** brings much of it back.
+# Cut without training, it is a ruin. A little fine-tuning (lesson 09) brings much of it back.
 #
 # A question to put to any pruning result: would a network of that size, trained from the start for as long *in total*, be as good? The next part trains one.
 #
@@ -585,7 +585,7 @@ for temperature in (1, 4, 20):
     print(f"T = {temperature:>2}:", [round(p, 3) for p in (logits / temperature).softmax(0).tolist()])
 
 # %% [markdown]
-# At $T = 4$ the second-best class can be heard. The loss is a mixture: $T^2$ times the divergence of the student's softened answers from the teacher's, and the usual cross-entropy. (Why $T^2$? The gradient of the first part shrinks like $1/T^2$.) A student of half the width, from the same start, for equally many epochs, alone or taught:
+# At $T = 4$ the second-best class shows. The loss is a mixture: $T^2$ times the divergence of the student's softened answers from the teacher's (sheet 11 has its formula), and the usual cross-entropy. (Why $T^2$? The gradient of the first part shrinks like $1/T^2$.) A student of half the width, from the same start, for equally many epochs, alone or taught:
 
 # %%
 taught = predict("11.teacher", "At equal epochs, the teacher brings the student",
@@ -613,7 +613,7 @@ else:
 # %% [markdown]
 # ## One network, everything done to it
 #
-# Times, where there are any, were taken in turns. "Not run as such": computed with as floats; the size is what codes and scales *would* take. "Packed": zipped.
+# Times, where there are any, were taken in turns. "Not run as such" (in the figure): computed in floats; the size is what codes and scales *would* take. "Packed": zipped.
 
 # %%
 for what in ("steps", "times"):
@@ -629,7 +629,7 @@ for row in record["steps"]:
 figures.compression_steps(record["steps"])
 
 # %% [markdown]
-# A phone has 200 kB to spare. Which row would you ship? None is ready: what lies below 200 kB is a computed size or zipped zeros. The 8-bit file that really runs is nearly three times as large, though its numbers need about 175 kB: the rest describes the graph. You would need a leaner format, and have to build and measure that first.
+# A phone has 200 kB to spare. Which row would you ship? None is ready: what lies below 200 kB is a computed size or zipped zeros. The 8-bit file that really runs is nearly three times as large, though its numbers need about 175 kB: the rest describes the graph. You would need a leaner format, built and measured.
 #
 # Is there a row that you would never take, since another is smaller and better, and no slower?
 #
@@ -660,7 +660,7 @@ ask("11.q1", "11.q2", "11.q3", "11.q4", "11.q5", "11.q6", "11.q7", "11.q8")
 # ## What to remember
 #
 # - In eval mode a batch norm folds into the convolution before it, exactly. Fold, then round.
-# - A code means scale times (code minus zero point). Each further bit brings 6 dB. Symmetric for weights, affine for activations.
+# - A code stands for scale times (code minus zero point). Each further bit brings 6 dB. Symmetric for weights, affine for activations.
 # - The widest channel sets a shared scale. Depthwise layers suffer most; a scale for each channel repairs it for a few bytes.
 # - SiLU, gates, depthwise layers and linear bottlenecks each stretch a range; Lite removes the causes. Whether it matters is measured on *your* network.
 # - Export with a dynamic batch, and compare outputs. Fewer bits save size surely, time only where the kernels do.

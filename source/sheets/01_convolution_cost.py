@@ -134,9 +134,9 @@ def break_even_widths(kernel: int, share: float, growth: float) -> tuple[float, 
     0 and at most 1.
     """
     ### BEGIN SOLUTION
-    # Same width: share / (1/C + 1/k^2) = 1.
+    # Same width: share / (1/C + 1/K^2) = 1.
     per_mac = share - 1 / kernel**2
-    # Same MACs: k^2 C = k^2 + W, so W = k^2 (C - 1); then share * W^growth = C^growth.
+    # Same MACs: K^2 C = K^2 + wider, so wider = K^2 (C - 1); then share * wider^growth = C^growth.
     same_macs = 1 - share ** (-1 / growth) / kernel**2
     return (1 / per_mac if per_mac > 0 else math.inf,
             1 / same_macs if same_macs > 0 else math.inf)

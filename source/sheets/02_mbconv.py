@@ -95,7 +95,7 @@ def block_cost(expansion: int, kernel: int, in_channels: int, out_channels: int,
                stride: int) -> tuple[int, int]:
     """(parameters, MACs) of an MBConv block, MACs for one image.
 
-    size: side of the block's input in pixels. Padding is such that stride s turns H pixels into ceil(H / s).
+    size: side of the block's input in pixels. Padding is such that a stride turns n pixels into ceil(n / stride).
     No convolution has a bias; each is followed by a batch norm. A block of expansion 1 has no expansion
     convolution. Of the batch norms count what is learned, and no MACs.
     """
@@ -230,7 +230,7 @@ def block_memory(expansion: int, kernel: int, in_channels: int, out_channels: in
     """(bytes kept for the backward pass in training, most bytes held at once in evaluation).
 
     The block is that of block_cost: up to three convolutions, each followed by a batch norm, and a SiLU
-    after all but the last. size: side of the input in pixels; stride s turns H pixels into ceil(H / s).
+    after all but the last. size: side of the input in pixels; a stride turns n pixels into ceil(n / stride).
     """
     ### BEGIN SOLUTION
     after = math.ceil(size / stride)

@@ -118,7 +118,7 @@ check("04.2", unnoticed)
 #
 # The stem is a 3x3 convolution with stride 2 on an RGB image. The head is a 1x1 convolution after the last block. Then
 # come pooling and a linear layer with a bias, which is a 1x1 convolution on a single position. Each block has a squeeze-and-excitation whose
-# width is a quarter of the block's *input* channels, rounded down, and at least 1. A stride takes a side of $H$ to $H/2$, rounded up.
+# width is a quarter of the block's *input* channels, rounded down, and at least 1. A stride of 2 halves the side, rounded up.
 #
 # A stem of 8, one block, a head of 16, two classes, 8 pixels:
 # `network_counts(8, 16, 2, 8, [[8, 16, 3, 1, 2, False]])` is `(1,260, 16,096)`.

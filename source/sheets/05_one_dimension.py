@@ -126,8 +126,8 @@ check("05.3", powers)
 # The lesson's `doubling` and `band` are the start of this one; write it for any runs and any place. Runs of a growing network, some sizes with several seeds. Fit a line to top-1 against $\log_2$ of the MACs, through all runs, each run a point of its own. Return the points gained for each doubling; the line's value at another
 # size; and that value's 95 % interval by Student's t, for the *line* (not for a single new run).
 #
-# For a line through $n$ points with spread $s$ around it (the squared misses, added up, divided by the degrees of freedom, and the root), the error of its value at $x$ is
-# $s \sqrt{1/n + (x - \bar x)^2 / \sum (x_i - \bar x)^2}$. How many degrees of freedom does a line leave?
+# For a line through $n$ points, the spread around it is the squared misses, added up, divided by the degrees of freedom, and the root. The error of its value at $x$ is
+# $\text{spread} \cdot \sqrt{1/n + (x - \bar x)^2 / \sum (x_i - \bar x)^2}$. How many degrees of freedom does a line leave?
 #
 # Four runs of 1, 2 and 4 million MACs, and the question about 8: `extrapolate([1, 2, 4, 4], [50, 53, 54, 55], 8)` is
 # `(2.182, 56.818, 53.431, 60.206)`.

@@ -15,8 +15,7 @@
 # are stuck, `hint("06.1")` gives a first hint and `hint("06.1", 2)` a second.
 #
 # In 06.1 to 06.3 you build what the package's `arch` does: leave it aside until your function passes. (One exception:
-# if
-# 06.2 won't pass, use `arch.round_filters` in 06.3.) In 06.5 and 06.6 you use it. MACs are for one image; 1 MAC = 2 FLOPs.
+# if 06.2 won't pass, use `arch.round_filters` in 06.3.) In 06.5 and 06.6 you use it. MACs are for one image; 1 MAC = 2 FLOPs.
 
 # %%
 import math

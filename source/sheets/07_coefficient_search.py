@@ -33,7 +33,7 @@ from effnet_course.checking import check, hint
 # by the rule of compound scaling, is at most `tolerance` away from `target`. Every coefficient runs from 1 to its highest value, both
 # included, in steps of `step`. Order: by alpha, then beta, then gamma.
 #
-# A grid as coarse as can be: `feasible_triples(0.5, [1.5, 1.5, 1.5], 2.0, 0.5)` is `[(1.0, 1.0, 1.5), (1.0, 1.5, 1.0), (1.5, 1.0, 1.0)]`.
+# A very coarse grid: `feasible_triples(0.5, [1.5, 1.5, 1.5], 2.0, 0.5)` is `[(1.0, 1.0, 1.5), (1.0, 1.5, 1.0), (1.5, 1.0, 1.0)]`.
 
 
 # %%
@@ -66,7 +66,7 @@ check("07.1", feasible_triples)
 # 2. and 3. the ends of the 95 % interval of its mean;
 # 4. the list of all candidates, the best included, for which the 95 % interval of the difference to the best holds 0, in rising order.
 #
-# No two candidates share the highest mean. Use the **pooled** spread of all candidates, as in the lesson, throughout. An interval reaches `t` standard errors to either side. `t` is Student's factor for
+# No two candidates share the highest mean. Use the **pooled** spread of all candidates (lesson 05) throughout. An interval reaches `t` standard errors to either side. `t` is Student's factor for
 # the pooled degrees of freedom (the number of scores minus the number of candidates); it comes with the case. Candidates may
 # have different numbers of seeds. Don't round; the example below is shortened for print.
 #

@@ -113,7 +113,7 @@ check("08.3", moving_average)
 # ## 08.4 · Group norm of one image
 # *15 minutes · moderate · 4 points*
 #
-# When memory leaves room for two images in a batch, this replaces batch norm. Cut the channels into `groups` groups of neighbours, as many in each. From each group, all its channels and pixels together, take off the mean and divide by
+# Where memory leaves room for only two images in a batch, group norm replaces batch norm. Cut the channels into `groups` groups of neighbours, as many in each. From each group, all its channels and pixels together, take off the mean and divide by
 # $\sqrt{\text{variance} + \text{eps}}$. The variance is the mean of the squared distances. No scale and shift are learned here. Return an array or nested lists, in the shape that
 # came in: channels of rows of pixels, with no axis for a batch.
 #

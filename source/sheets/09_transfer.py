@@ -134,16 +134,16 @@ check("09.3", class_report)
 # *20 minutes · moderate · 4 points*
 #
 # Your network says "church". Because of the tower, or because of the sky behind it? Compute the Grad-CAM of one image, from a layer's maps and the gradient of the class's logit with respect to them, both of
-# shape $(C, h, w)$. The weight of a channel is the mean of its gradient over all places. The maps, each times its weight, are added up over the channels, and what is negative becomes 0. Don't scale the result.
+# shape (channels, rows, columns). The weight of a channel is the mean of its gradient over all places. The maps, each times its weight, are added up over the channels, and what is negative becomes 0. Don't scale the result.
 #
 # Two channels on a map of 1x2: `evidence_map([[[1.0, 2.0]], [[3.0, 0.5]]], [[[1.0, 3.0]], [[-2.0, 0.0]]])` is `[[0.0, 3.5]]`.
 
 
 # %%
 def evidence_map(activations: list, gradients: list):
-    """Grad-CAM of one image: (h, w).
+    """Grad-CAM of one image: (rows, columns).
 
-    activations: a layer's maps. gradients: those of a class's logit. Both (C, h, w).
+    activations: a layer's maps. gradients: those of a class's logit. Both (channels, rows, columns).
     """
     ### BEGIN SOLUTION
     maps, slopes = np.array(activations), np.array(gradients)
@@ -172,5 +172,5 @@ check("09.4", evidence_map)
 # Batch norm has more than weights: in training mode it normalises with each batch's own mean and variance, and writes them into its running statistics, with gradients or without. So after training the network computes other features than the one that came, and its batch norms should have been in
 # eval mode. The 90 % are 27 of 30 images, and Wilson's 95 % interval for that goes from 74 to 97 %: it may miss one ill person in four. The third claim holds for these 60 images because half of them are ill. Of 10,000 people
 # who are screened 100 are ill; 90 of them are called ill, and so are 990 of the 9,900 healthy ones, so that of 1,080 calls 90 are right, one in twelve. Whoever called everybody healthy would have an accuracy of 99 %, against 90 %. Before anyone uses it I would want
-# precision and recall with intervals on images as they come in the screening, one person's images on one side of the split only, and from a hospital whose images it has not learnt from.
+# precision and recall with intervals on images as they come in the screening, one person's images on one side of the split only, and from a hospital whose images it has not learned from.
 # ### END SOLUTION

@@ -138,8 +138,8 @@ check("10.4", fair_latency)
 # the ensemble's top-1; how many points that is above the *mean* top-1 of the members used; the ensemble's lead over the big network, in points; and the lead's 95 % interval.
 #
 # Both answered the same images, so the interval is that of a mean of differences: for each image, is the ensemble right (1 or 0) minus is the big one right. (NumPy takes no difference of True and False: make
-# them numbers first, with `.astype(int)`.) With $n$ images and the standard deviation $s$ of these differences (divided by
-# $n - 1$), the error is $s/\sqrt{n}$, and the interval reaches 1.96 errors to either side.
+# them numbers first, with `.astype(int)`.) With $n$ images and the standard deviation of these differences (squares divided by
+# $n - 1$), the standard error is that deviation over $\sqrt{n}$, and the interval reaches 1.96 standard errors to either side.
 #
 # Three members, three images, two classes; a member costs 2, the big network 5:
 # `ensemble_lead([[[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]], [[0.4, 0.6], [0.3, 0.7], [0.4, 0.6]], [[0.1, 0.9], [0.8, 0.2], [0.9, 0.1]]], [0, 1, 1], [0, 0, 0], 2, 5)` is `(2, 100.0, 33.3, 66.7, 1.3, 132.0)`.

@@ -90,6 +90,7 @@ check("11.2", signal_to_noise)
 #
 # A 1x1 layer computes $y_o = \sum_i w_{oi} x_i + b_o$. In eval mode the batch norm after it turns each channel $o$ into
 # $$\text{gain}_o \cdot \frac{y_o - \text{mean}_o}{\sqrt{\text{variance}_o + \text{eps}}} + \text{shift}_o.$$
+# (In PyTorch gain and shift are the norm's `weight` and `bias`.)
 # Return the weights and the bias of *one* layer that does the same, in the shapes in which they came: a row of weights and one bias for each output channel.
 #
 # With one channel and eps 1: `fold_norm([[2.0]], [0.5], [3.0], [0.1], [1.5], [3.0], 1.0)` is `([[3.0]], [-1.4])`.
@@ -144,7 +145,7 @@ check("11.4", magnitude_mask)
 # *25 minutes · hard · 5 points*
 #
 # An MBConv block, stride 1: expand (1x1, to `hidden` channels), depthwise ($K \times K$), squeeze-and-excitation (hidden to `squeezed` to hidden, each layer with a bias), project (1x1, to `out_channels`). Expand, depthwise and project have no bias;
-# after each stands a batch norm with a factor and a shift for every channel it sees. The block adds its input to its output where the two are equally wide.
+# after each stands a batch norm with a weight and a bias for every channel that it sees. The block adds its input to its output where the two are equally wide.
 #
 # Now `hidden_less` hidden channels and `out_less` output channels are removed, and everything that has to go with them, but nothing else. Return the parameters and the MACs (1 MAC = 2 FLOPs) that are left.
 # MACs are those of the five kinds of layers, as everywhere in this course: norms, means, activations and the product of the map with its gates count none.
