@@ -29,6 +29,7 @@ MAY = {
     "train": "recipe ingredients",
     "atlas": "arch cost model train recipe home",
     "search": "arch cost",
+    "features": "",
     "transfer": "arch atlas download home model train",
     "corruptions": "",
     "deploy": "",
@@ -38,18 +39,24 @@ MAY = {
     "figures": "arch cost svg",
     "explorers": "arch cost recipe search svg",
     "asking": "home svg",
+    "capstone_board": "search svg",
+    "capstone": "arch asking capstone_board compress cost data deploy home model recipe train",
+    "progress": "asking exercises",
     "checking": "home exercises",
     "exercises": "checking",
     "doctor": "home data",
     "authoring": "checking exercises",
-    "cli": "home data doctor atlas runner authoring checking exercises",
+    "variant": "checking exercises",
+    "grading": "checking exercises svg variant",
+    "cli": "home data doctor atlas runner authoring grading checking exercises asking progress variant",
 }
 # The one arrow that runs up, when a check is made: checking loads a sheet by its number.
 LATE = {("checking", "exercises")}
 TAUGHT = "arch cost model data train atlas search"  # what a sheet of exercises may import besides
 STANDARD_LIBRARY_ONLY = ("__init__", "home", "arch", "cost", "svg", "recipe")
 HEAVY = {"torch", "torchvision", "matplotlib", "fvcore"}
-HEAVY_AT_TOP = dict.fromkeys(("model", "compress", "ingredients", "train"), {"torch"}) | {"figures": {"matplotlib"}}
+HEAVY_AT_TOP = dict.fromkeys(("model", "compress", "ingredients", "train", "features"), {"torch"})
+HEAVY_AT_TOP["figures"] = {"matplotlib"}
 WIDGETS = ("explorers", "asking")
 
 
