@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   effnet_course: {title: "Who designed B0?", minutes: 90, seconds: 45, memory_mb: 800}
+#   effnet_course: {title: "Who designed B0?", minutes: 90, seconds: 15, memory_mb: 500}
 # ---
 
 # %% [markdown]
@@ -18,7 +18,7 @@
 # - judge a search: curves with intervals, equal budgets, and results on runs that it has not seen;
 # - say what architecture search did for EfficientNet, and what it did not.
 #
-# **You need** lessons 04, 07 (the winner's curse) and 10 (the front); softmax and the chain rule. About 90 minutes, 45 s of them your machine's. 1 MAC = 2 FLOPs, and we count MACs.
+# **You need** lessons 04, 07 (the winner's curse) and 10 (the front); softmax and the chain rule. About 90 minutes, 15 s of them your machine's. 1 MAC = 2 FLOPs, and we count MACs.
 
 # %% [markdown]
 # ## Three questions to warm up

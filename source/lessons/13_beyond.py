@@ -88,7 +88,8 @@ same = {row["name"]: row["top1"] for row in published if row["set"] == "pycls"}
 print(f"both with one plain recipe: {same['EfficientNet-B4'] - same['ResNet-50']:+.1f} points")
 
 # %%
-lead.reveal("-3 and 8 points", "From -2.3 to +7.4. With one recipe for both: +1.8, in the one comparison we have.")
+lead.reveal("-3 and 8 points", "From -2.3 to +7.4. With one recipe for both: +1.8, "
+            "in the one comparison we have.")  # fmt: skip
 from effnet_course import figures
 
 figures.recipes(trained)
@@ -276,7 +277,8 @@ print(f"MACs: {sum(row.macs for row in layers):,}, torchvision's: {known['macs']
 # On paper: with which power of $g$ do activations grow? Then for $a = 0.8$, which they recommend.
 
 # %%
-power = predict("13.fast", "Activations go with the MACs to the power of", choices=["0.5", "0.6", "0.83", "1"])
+power = predict("13.fast", "Activations go with the MACs to the power of",
+                choices=["0.5", "0.6", "0.83", "1"])  # fmt: skip
 
 # %% tags=["nbval-check-output"]
 from effnet_course.explorers.lesson13 import fast_multipliers
@@ -349,7 +351,8 @@ for before, after in zip(maps, fused, strict=True):
 # Now a task: mark each pixel that belongs to an object. Shapes are drawn by the course, so the true masks are exact. The network stays as it is (NANO, shipped with the course, trained on CIFAR-10); only a small head on its maps is trained, on 320 pictures, 40 steps. Measured by **IoU**: pixels in both masks, divided by pixels in either. Which maps does the head need?
 
 # %%
-where = predict("13.where", "Best IoU from", choices=["the finest map", "the coarsest map", "a pyramid of all"])
+where = predict("13.where", "Best IoU from",
+                choices=["the finest map", "the coarsest map", "a pyramid of all"])  # fmt: skip
 
 # %%
 knobs = {"detail": 0.3, "extent": 0.5, "variety": 0.5}
