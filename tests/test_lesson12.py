@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import NormalDist
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from effnet_course import asking, atlas, explorers, runner, search
@@ -214,3 +215,25 @@ def test_the_figures_say_what_they_draw():
     assert "after 2 looks: dice 51.00 (50.50 to 51.50). Best of all: 53.00" in curves
     both = figures.seen_and_unseen([(50.0, 49.0), (53.0, 50.0)], (53.0, 50.0), "seen", "judged").text
     assert "The highest seen has 53.00, and 50.00 when judged" in both
+
+
+def test_what_the_lesson_says_of_the_race_is_so():
+    seen = {tuple(map(float, r.label.split())): r for r in atlas.runs() if r.study == "cifar10-space" and r.seed == 0}
+    value = {choice: run.validation[-1] * (run.macs / 3e6) ** -0.07 for choice, run in seen.items()}
+    assert len(value) == 216
+    methods = {"dice": search.random_search, "gradient": search.reinforce, "evolution": search.evolve}
+    curves = {
+        name: np.array([search.best_so_far(v for _, v in method(list(value), value.get, 60, s)) for s in range(200)])
+        for name, method in methods.items()
+    }
+
+    def lead(first, second):
+        a, b = (curves[name][:, -1] for name in (first, second))
+        half = 1.96 * np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 200)
+        return a.mean() - b.mean(), half
+
+    for learner in ("gradient", "evolution"):
+        gap, half = lead(learner, "dice")
+        assert 0.3 < gap < 0.5 and gap > half
+    gap, half = lead("gradient", "evolution")
+    assert abs(gap) < half

@@ -409,6 +409,8 @@ race.reveal(ahead if low > 0 else "can't be told apart",
             f"{ahead} is ahead of {behind} by {gap:.2f} ({low:.2f} to {high:.2f}) after {LOOKS} looks.")
 
 # %% [markdown]
+# In the table that ships both learners are ahead of dice after sixty looks, by 0.3 to 0.5, and can't be told apart from each other.
+#
 # A lead in reward is hard to feel. Turn it round: how many looks until a search is within one point of the best there is? Some never get there in time; they count as "not yet". For dice there is a formula: if $k$ of $n$ networks are good enough, the first of them comes, on average, at look $(n+1)/(k+1)$. (They cut the
 # row of all $n$ into $k + 1$ gaps of equal mean length.)
 
