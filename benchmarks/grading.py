@@ -7,6 +7,8 @@
 A third or so solve the sheet; as many solve some of it, answer with misconceptions of the exercises or leave answers
 out; the others hand in the empty sheet or something broken (an endless loop, a syntax error, `os._exit`, no JSON).
 
+On 2026-11-22, 2 cores: 300 of sheet 02 in 2.9 minutes; the grader took 56 MB, with its workers 140 MB.
+
 Beside nbgrader 0.9.6, the same ten submissions of sheet 02 (five solved, three half, two blank), one tool after the
 other on 2026-11-22 on 2 cores, busy: `grade` 10.7 s, with one worker 16.2 s; `nbgrader autograde` 98.7 s.
 """
