@@ -57,9 +57,7 @@ def test_it_gets_what_its_right_answer_is_worth_and_no_more(box, todo, name):
     marks, notes = mark(cells, todo, box)
     taken = time.monotonic() - begun
     print(f"\n{name:32}{taken:6.1f} s  {sum(one.points for one in marks):g} points  {marks[2].verdict}  {notes[:2]}")
-    own = [0, 0, 0, 0, 2, 0]
-    lost = [0, 0, 0, 0, 0, 0]  # who writes into the grader's pipe may spoil their own right answer, by when it is read
-    assert [one.points for one in marks] in ([own, lost] if name == "forges a result" else [own])
+    assert [one.points for one in marks] == [0, 0, 0, 0, 2, 0]
     assert taken < 40
     assert STOPPED.get(name, "") in " ".join(notes)
     assert _memory() > before - 2 * 2**30

@@ -232,6 +232,7 @@ class Worker:
         self.limits, self.scratch = limits, scratch
         self.on_stop: Callable[[Worker], None] = lambda worker: None
         self.reason = ""
+        self._asked = 0
         self._lock = threading.Lock()
         self._since: tuple[float, float | None] | None = None  # clock and processor time at the last `allow`
         self.cpu = 0.0
@@ -246,11 +247,14 @@ class Worker:
         self._allowed, self._since = seconds, (time.monotonic(), None)
 
     def ask(self, message: dict[str, Any], most: int = MEGABYTE) -> dict[str, Any]:
-        """The reply to a message, of at most so many bytes. Raises Stopped when there is none."""
+        """The reply to a message, of at most so many bytes. Raises Stopped when there is none.
+
+        Messages are numbered, and a reply bears its message's number: whatever else student code may write into the
+        pipe, a reply is never taken for the answer to another question.
+        """
         try:
-            if select.select([self.process.stdout], [], [], 0)[0]:
-                raise ValueError("a reply that no one asked for")
-            data = memoryview(frame(message))
+            self._asked += 1
+            data = memoryview(frame({**message, "number": self._asked}))
             while data:  # in pieces that a pipe with room takes at once
                 self._wait([], [self.process.stdin])
                 data = data[self.process.stdin.write(data[: select.PIPE_BUF]) :]
@@ -258,8 +262,8 @@ class Worker:
             if size > most:
                 raise ValueError("too large")
             reply = json.loads(self._read(size))
-            if type(reply) is not dict:
-                raise ValueError("not a reply")
+            if type(reply) is not dict or reply.pop("number", None) != self._asked:
+                raise ValueError("not the reply to this message")
             return reply
         except (ValueError, RecursionError, MemoryError):
             self.stop("sent something that is not an answer")

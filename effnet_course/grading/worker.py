@@ -28,12 +28,12 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
-    start = read_message(requests) or {}
-    confine(start)
-    notebook = Notebook(start.get("functions", {}))
+    request = read_message(requests) or {}
+    confine(request)
+    notebook = Notebook(request.get("functions", {}))
     reply: dict[str, Any] = {"ready": True}
     while True:
-        data = memoryview(frame(reply))
+        data = memoryview(frame({**reply, "number": request.get("number")}))
         while data:
             data = data[os.write(replies, data) :]
         request = read_message(requests)
