@@ -203,7 +203,7 @@ def measure(
         activations=cost.activations, recipe=asdict(recipe), seed=recipe.seed, training_images=len(train),
         loss=tuple(round(x, 4) for x in history.loss), validation=tuple(round(x, 2) for x in history.validation),
         test=() if test is None else (round(evaluate(model, test).top1, 2),), seconds=round(sum(history.seconds), 1),
-        device=_processor() if history.device.startswith("cpu") else history.device,
+        device=_device(history.device),
         torch=torch.__version__, code=code, **notes,
     )  # fmt: skip
     return run, model
@@ -254,6 +254,13 @@ def append(run: Run, path: Path) -> None:
         file.write(json.dumps(asdict(run)).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def _device(device: str) -> str:
+    """What a run was made on: the GPU's name, or the processor's and its threads; and how many processes shared it."""
+    processes = int(os.environ.get("WORLD_SIZE", 1))
+    shared = f", {processes} processes" if processes > 1 else ""
+    return (_processor() if device.startswith("cpu") else device) + shared
 
 
 def _processor() -> str:

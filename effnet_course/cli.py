@@ -240,7 +240,8 @@ def _atlas_run(options: argparse.Namespace) -> int:
     from effnet_course import data, runner
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = options.threads or max(1, cores // options.workers)
+    processes = options.workers * int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # the latter is torchrun's
+    threads = options.threads or max(1, cores // processes)
     pool = nullcontext()
     if options.workers > 1:
         pool = ProcessPoolExecutor(options.workers, get_context("spawn"), runner.end_with_parent)

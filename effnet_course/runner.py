@@ -11,6 +11,10 @@ no row is lost, doubled or half there, and a run that was under way goes on from
         run(plan, Path("rows.jsonl"), pool)                         # two at a time
     run(plan, Path("rows.jsonl"), dask.distributed.Client(address).get_executor())
 
+Under `torchrun` all processes train each run together, and the first of them keeps the rows:
+
+    torchrun --nproc-per-node 2 -m effnet_course.cli atlas run ten-minutes
+
 The plans of the course and what they are for: docs/atlas.md.
 """
 
@@ -23,7 +27,7 @@ import tomllib
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -227,7 +231,7 @@ def train_job(job: Job, checkpoint: str, threads: int = 1, progress: bool = Fals
 
     torch.set_num_threads(threads)
     Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(checkpoint + ".lock"):
+    with FileLock(checkpoint + ".lock") if _first() else nullcontext():
         train = _pictures(job.dataset, "train", job.resolution, job.images)
         held_out = _pictures(job.dataset, "validation", job.resolution)
         test = _pictures(job.dataset, "test", job.resolution) if job.test else None
@@ -263,19 +267,25 @@ def run(
     checkpoint's path and `threads`; by default `train_job`.
 
     Raises DataError where the dataset is not to be had, OSError where a row cannot be written (the run's checkpoint is
-    kept, so calling again loses nothing), PlanError where another process is writing to the same rows.
+    kept, so calling again loses nothing), PlanError where another process is writing to the same rows, and for an
+    executor under `torchrun`, where a run's own error, too, ends them all.
     """
-    rows = Path(rows)
+    rows, together = Path(rows), int(os.environ.get("WORLD_SIZE", 1)) > 1
+    if together and executor:
+        raise PlanError("Under torchrun all processes train one run at a time: leave --workers out.")
     trainer = trainer or partial(train_job, progress=executor is None)
     work = work or rows.with_name(f".{rows.stem}-checkpoints")
     rows.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         try:
-            stack.enter_context(FileLock(rows.with_name(f".{rows.name}.lock"), timeout=0))
+            if _first():
+                stack.enter_context(FileLock(rows.with_name(f".{rows.name}.lock"), timeout=0))
         except Timeout:
             raise PlanError(f"Another process is adding rows to {rows}. Let it end, or stop it first.") from None
         todo = missing(jobs, rows)
         outcome = Outcome(there=len(jobs) - len(todo))
+        if not _first():
+            report = _silent
         report(f"{len(jobs)} runs: {outcome.there} are there, {len(todo)} to make.")
         began = time.monotonic()
         results = stack.enter_context(closing(_results(todo, executor, trainer, work, threads)))
@@ -285,11 +295,15 @@ def run(
             except (DataError, BrokenProcessPool, OSError):
                 raise
             except Exception as error:
+                if together:  # the other processes wait for this one
+                    raise
                 outcome.failed.append(f"{job}: {type(error).__name__}: {error}")
                 report(f"FAILED  {outcome.failed[-1]}")
                 continue
-            append(made, rows)
             outcome.made += 1
+            if not _first():
+                continue
+            append(made, rows)
             for left in (_checkpoint(work, job), _checkpoint(work, job).with_suffix(".pt.lock")):
                 left.unlink(missing_ok=True)
             elapsed = (time.monotonic() - began) / 60
@@ -313,6 +327,15 @@ def _results(todo: list[Job], executor: Executor | None, trainer, work: Path, th
     finally:
         for future in futures:
             future.cancel()
+
+
+def _silent(line: str) -> None:
+    pass
+
+
+def _first() -> bool:
+    """Whether this is the only process, or the first of those that `torchrun` has started."""
+    return int(os.environ.get("RANK", 0)) == 0
 
 
 def _checkpoint(work: Path, job: Job) -> Path:

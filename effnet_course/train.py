@@ -127,7 +127,8 @@ def fit(
     With `checkpoint` (a file's path) the state is kept there every minute and after every epoch, and a second call with
     the same arguments goes on where the first was stopped, to the same result; a finished run returns at once. Under
     `torchrun` every process takes its share of each batch: the result is that of one process, to rounding, with group
-    norm. Batch norm sees a process's share alone: on GPUs it is synchronised, on CPUs each share is normalised apart.
+    norm. Batch norm sees a process's share alone: on GPUs it is synchronised, on CPUs each share is normalised apart,
+    and the running statistics are the first process's.
 
     `rates` gives parts of the network a rate of their own: the beginning of a parameter's name ("stem", "blocks.3") ->
     a factor of the recipe's rate; the longest that fits counts, other parameters have 1, and "" stands for all. A
@@ -216,7 +217,11 @@ def _fit(model, train, validation, recipe, checkpoint, device, progress, rates) 
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
                 save(epoch, step + 1)
                 saved = time.monotonic()
-        score = evaluate(average.module if average else model, validation)
+        measured = average.module if average else model
+        if world > 1:
+            for statistics in measured.buffers():  # on CPUs each process has its own batch norm statistics
+                dist.broadcast(statistics, 0)
+        score = evaluate(measured, validation)
         mean_loss, seconds = _summed(device, partial[0] / steps / world, partial[1] / world)
         history.loss.append(mean_loss)
         history.seconds.append(seconds)

@@ -333,6 +333,38 @@ def test_the_command_trains_a_plan_and_shows_it(tmp_path, monkeypatch, capsys):
     assert cli.main(["atlas", "plan", "nowhere"]) == 1
 
 
+TOGETHER = """
+import sys
+sys.path[:0] = {paths!r}
+import test_runner
+from effnet_course import cli, runner
+runner._pictures = test_runner.small_shapes
+sys.exit(cli.main(["atlas", "run", *sys.argv[1:]]))
+"""
+
+
+def test_under_torchrun_two_processes_make_one_row(tmp_path):
+    script, plan, rows = tmp_path / "run.py", tmp_path / "plan.toml", tmp_path / "rows.jsonl"
+    script.write_text(TOGETHER.format(paths=[str(Path(__file__).parent), str(Path(__file__).parent.parent)]))
+    plan.write_text(
+        'study = "tiny"\ndataset = "shapes"\nimages = 64\nseeds = [0]\ntest = true\n'
+        'networks = [{ family = "width", budget = 0.5, width = 0.5, resolution = 8 },\n'
+        '            { family = "depth", depth = 0.5, resolution = 8 }]\n[recipe]\nepochs = 1\nbatch = 32\n'
+    )
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", script, plan]
+    env = dict(os.environ, OMP_NUM_THREADS="1", EFFNET_HOME=str(tmp_path / "home"))
+    said = subprocess.run([*torchrun, "--rows", rows], env=env, check=True, capture_output=True, text=True, timeout=300)
+    assert [(run.family, run.depth, run.width) for run in atlas.read(rows)] == [("width", 1, 0.5), ("depth", 0.5, 1)]
+    assert all(run.device.endswith("1 threads, 2 processes") and len(run.test) == 1 for run in atlas.read(rows))
+    assert said.stdout.count("2/2") == 1 and not list(tmp_path.glob(".rows-checkpoints/*"))
+
+
+def test_under_torchrun_there_is_one_run_at_a_time(plan, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with ThreadPoolExecutor(2) as pool, pytest.raises(runner.PlanError, match="leave --workers out"):
+        make(runner.read_plan(plan), tmp_path / "rows.jsonl", pool)
+
+
 def small_shapes(dataset, split, resolution, count=None):
     from effnet_course import data
 
