@@ -13,7 +13,7 @@ no row is lost, doubled or half there, and a run that was under way goes on from
 
 Under `torchrun` all processes train each run together, and the first of them keeps the rows:
 
-    torchrun --nproc-per-node 2 -m effnet_course.cli atlas run ten-minutes
+    torchrun --nproc-per-node 4 -m effnet_course.cli atlas run cifar10-long
 
 The plans of the course and what they are for: docs/atlas.md.
 """
