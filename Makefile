@@ -34,8 +34,11 @@ test-matrix: .venv/ready
 book: .venv/ready
 	@$(PYTHON_HERE) book/make_book.py $(ARGS)
 
-test-book:
+test-book: build/book/html/index.html
 	@build/book/venv/bin/python -m pytest -m book -p no:cacheprovider tests/test_book.py $(ARGS)
+
+build/book/html/index.html:
+	@$(MAKE) --no-print-directory book ARGS=
 
 lock: .venv/ready
 	.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \

@@ -80,6 +80,9 @@ def main():
         with safe_open(path, "np") as file:
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             card = json.loads(file.metadata()["card"])
+        made = card["dataset"], card["training_images"], Recipe(**card["recipe"]), len(arrays["labels"])
+        if made != (train.name, len(train), recipe, len(held)):
+            raise SystemExit(f"{path} was made with other images or another recipe: name another --folder.")
     card |= {"dataset": train.name, "training_images": len(train), "recipe": asdict(recipe), "step": STEP,
              "device": atlas._processor(), "torch": torch.__version__, "code": atlas._code(),
              "small_macs": network_cost(small, 10).macs, "small_params": network_cost(small, 10).params,

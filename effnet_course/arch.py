@@ -141,6 +141,8 @@ class Architecture:
                 s.block in BLOCK_TYPES,
                 f"row {number} of the stage table has block {s.block!r}; there are {BLOCK_TYPES}.",
             )
+        need(self.stem >= 1, f"the stem has {self.stem} channels; it has 1 or more.")
+        need(self.head >= 0, f"the head has {self.head} channels; 0 is none, and there are not fewer.")
         need(self.depth > 0 and self.width > 0, f"multipliers are positive; depth {self.depth}, width {self.width}.")
         need(isinstance(self.resolution, int) and self.resolution >= 1,
              f"resolution is {self.resolution!r}; it is a whole number of pixels, 1 or more.")  # fmt: skip

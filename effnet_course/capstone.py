@@ -10,7 +10,6 @@ failure.
 """
 
 import contextlib
-import copy
 import hashlib
 import io
 import json
@@ -25,7 +24,7 @@ from pathlib import Path
 from effnet_course import asking, capstone_board
 from effnet_course.arch import NANO, Architecture, Stage
 from effnet_course.cost import network_cost
-from effnet_course.home import home
+from effnet_course.home import home, write_whole
 from effnet_course.recipe import Recipe, TrainingError
 
 FILE = "capstone.jsonl"
@@ -194,11 +193,9 @@ def _read_plan(file: Path) -> dict | None:
 
 
 def _write(file: Path, values: dict) -> None:
-    half = file.with_name(file.name + ".part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        half.write_text(json.dumps(values), encoding="utf-8")
-        half.replace(file)
+        write_whole(file, json.dumps(values))
     except OSError as problem:
         raise TrainingError(f"The plan could not be saved ({problem}). Make room in {home()}.") from problem
 
@@ -256,7 +253,7 @@ def measured(model, history) -> dict:
     if not isinstance(history, History):
         raise ValueError("Enter a network with its history: `train` returns both, (model, history).")
     pixels = net.resolution
-    own = copy.deepcopy(model).cpu().eval()
+    own = compress.settled(model).cpu().eval()
     with torch.inference_mode():
         out = tuple(own(torch.zeros(1, 3, pixels, pixels)).shape)
     if out != (1, CLASSES):
@@ -345,7 +342,7 @@ def _test_top1(model, dataset: str, pixels: int) -> float:
         test = data.cifar10("test", pixels, download=False)
     else:
         test = data.shapes("test", resolution=pixels, detail=0.2, extent=0.2, variety=0.2)
-    folded = compress.folded(copy.deepcopy(model).cpu())
+    folded = compress.folded(compress.settled(model).cpu())
     return round(evaluate(int8(folded, _pictures("train", pixels).take(128)), test).top1, 2)
 
 

@@ -191,9 +191,8 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _questions(options: argparse.Namespace) -> int:
-    from pathlib import Path
-
     from effnet_course import asking
+    from effnet_course.home import write_whole
 
     if options.anki is None:
         for path in sorted(asking.QUESTIONS.glob("*.toml")):
@@ -201,10 +200,8 @@ def _questions(options: argparse.Namespace) -> int:
         print(f"{len(asking.bank())} in all. As flash cards for Anki: effnet-course questions --anki cards.csv")
         return 0
     file = Path(options.anki)
-    half = file.with_name(f"{file.name}.part")
     try:
-        half.write_text(asking.flash_cards(), encoding="utf-8", newline="\n")
-        half.replace(file)
+        write_whole(file, asking.flash_cards())
     except OSError as error:
         print(f"{file} could not be written ({error}). Name a file in a folder that is there.", file=sys.stderr)
         return 1
@@ -309,6 +306,8 @@ def _grade(options: argparse.Namespace) -> int:
         print(f"A file could not be read or written: {error}. {again}", file=sys.stderr)
         return 1
     print(f"{len(report.rows)} students: {order.out / 'marks.csv'}. What was out of the ordinary is in log.txt.")
+    if failed := sum(row.status == "not graded" for row in report.rows):
+        print(f"{failed} of them not graded, by a fault of the grader: log.txt has it. {again}", file=sys.stderr)
     return 0
 
 

@@ -43,10 +43,12 @@ def quantise(
     a range of its own ("per channel"), else all numbers share one ("per tensor"). `bounds` (low, high) is a range to
     take in place of the numbers' own; what lies outside is clipped to its ends.
 
-    Raises ValueError for fewer than 2 bits.
+    Raises ValueError for fewer than 2 bits, and for bounds that are the wrong way round.
     """
     if bits < 2:
         raise ValueError(f"{bits} bits are too few: from 2 on there is a code for 0 and one on either side.")
+    if bounds is not None and bounds[0] > bounds[1]:
+        raise ValueError(f"The bounds are {tuple(bounds)}; give them as (low, high).")
     if bounds is not None:
         low, high = (torch.as_tensor(float(b)) for b in bounds)
     elif axis is None:
@@ -81,13 +83,25 @@ def layers(model: nn.Module) -> dict[str, nn.Module]:
     return {name: m for name, m in model.named_modules() if isinstance(m, (nn.Conv2d, nn.Linear))}
 
 
+def settled(model: nn.Module) -> nn.Module:
+    """A copy in which the zeros that `pruned_weights` holds are weights like others: no masks, nothing held."""
+    from torch.nn.utils import prune
+
+    for layer in filter(prune.is_pruned, layers(model).values()):
+        layer.weight = layer.weight.detach()  # it is made anew in each pass; what has a history can't be copied
+    model = copy.deepcopy(model)
+    for layer in filter(prune.is_pruned, layers(model).values()):
+        prune.remove(layer, "weight")
+    return model
+
+
 def quantised_weights(model: nn.Module, bits: int = 8, symmetric=True, per_channel=True, only=None) -> nn.Module:
     """A copy whose weights are rounded; per channel means: a scale for each output channel.
 
     `only`: a test of a layer; where it says no, weights stay as they are. Biases stay: they are few, and are added up
     in 32 bits in any case.
     """
-    model = copy.deepcopy(model)
+    model = settled(model)
     for layer in layers(model).values():
         if only is None or only(layer):
             rounded = quantise(layer.weight.data, bits, symmetric, 0 if per_channel else None)
@@ -126,7 +140,7 @@ def input_bounds(model: nn.Module, images: Tensor, share: float = 1.0) -> dict[s
 
 def quantised_inputs(model: nn.Module, bounds: dict[str, tuple[float, float]], bits: int = 8) -> nn.Module:
     """A copy in which the inputs of each multiplying layer are rounded, affine, one scale for each layer."""
-    model = copy.deepcopy(model)
+    model = settled(model)
     for name, layer in layers(model).items():
         layer.register_forward_pre_hook(
             lambda module, inputs, name=name: quantise(inputs[0], bits, bounds=bounds[name]).values
@@ -153,7 +167,7 @@ def fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
 
 def folded(model: nn.Module) -> nn.Module:
     """A copy, in eval mode, in which every batch norm is folded into the convolution before it."""
-    model = copy.deepcopy(model).eval()
+    model = settled(model).eval()
     for module in list(model.modules()):
         if isinstance(getattr(module, "norm", None), nn.BatchNorm2d):
             module.conv, module.norm = fold(module.conv, module.norm), nn.Identity()
@@ -164,7 +178,12 @@ def folded(model: nn.Module) -> nn.Module:
 
 
 def magnitude_mask(weights: Tensor, sparsity: float) -> Tensor:
-    """False for the smallest weights in magnitude, the share `sparsity` of them (rounded down); else True."""
+    """False for the smallest weights in magnitude, the share `sparsity` of them (rounded down); else True.
+
+    Raises ValueError for a share that is not from 0 to 1.
+    """
+    if not 0 <= sparsity <= 1:
+        raise ValueError(f"sparsity is {sparsity}; it is the share of weights that become 0, from 0 to 1.")
     smallest = weights.abs().flatten().argsort(stable=True)[: int(sparsity * weights.numel() + 1e-9)]
     mask = torch.ones(weights.numel(), dtype=torch.bool)
     mask[smallest] = False
@@ -174,11 +193,11 @@ def magnitude_mask(weights: Tensor, sparsity: float) -> Tensor:
 def pruned_weights(model: nn.Module, sparsity: float) -> nn.Module:
     """A copy in which the smallest weights of all 1x1 convolutions together are held at 0, in training, too.
 
-    `torch.nn.utils.prune.remove` makes the zeros ordinary weights again.
+    `settled` makes the zeros ordinary weights. Raises ValueError as `magnitude_mask` does.
     """
     from torch.nn.utils import prune
 
-    model = copy.deepcopy(model)
+    model = settled(model)
     chosen = [m for m in layers(model).values() if isinstance(m, nn.Conv2d) and m.kernel_size == (1, 1)]
     mask = magnitude_mask(torch.cat([m.weight.data.flatten() for m in chosen]), sparsity)
     for module, part in zip(chosen, mask.split([m.weight.numel() for m in chosen]), strict=True):
@@ -210,8 +229,14 @@ class Group:
 
 
 def groups(model) -> list[Group]:
-    """Which channels of an `EfficientNet` with batch norm go together, in the order in which an image meets them."""
+    """Which channels of an `EfficientNet` go together, in the order in which an image meets them.
+
+    Raises ValueError for blocks of ResNet, group norm and a network without a head: their channels are tied otherwise.
+    """
     net = model.architecture
+    if net.norm != "batch" or not net.head or any(stage.block == "resnet" for stage in net.stages):
+        raise ValueError(f"Channels are grouped for MBConv and fused blocks with batch norm, and a head; {net.name!r} "
+                         "has others.")  # fmt: skip
     stream = Group("stem", net.stem_channels, False).write("stem")
     found = [stream]
     for number, (block, module) in enumerate(zip(net.blocks(), model.blocks, strict=True)):
@@ -256,7 +281,7 @@ def importance(model, group: Group) -> Tensor:
 
 def without(model: nn.Module, keep: dict[str, Tensor]) -> nn.Module:
     """A smaller copy that has only the channels `keep` (a group's name -> channel numbers) of those groups."""
-    small = copy.deepcopy(model)
+    small = settled(model)
     modules = dict(small.named_modules())
     for group in groups(model):
         if group.name in keep:
@@ -282,8 +307,13 @@ def without(model: nn.Module, keep: dict[str, Tensor]) -> nn.Module:
 
 
 def slimmed(model, share: float) -> nn.Module:
-    """A smaller copy without the least important `share` of the hidden channels of each block."""
-    keep = {}
+    """A smaller copy without the least important `share` (rounded down) of the hidden channels of each block.
+
+    Raises ValueError for a share under 0, or of 1 and more, which would leave nothing; and as `groups` does.
+    """
+    if not 0 <= share < 1:
+        raise ValueError(f"share is {share}; it is the part of the channels that goes, from 0 to less than 1.")
+    model, keep = settled(model), {}
     for group in groups(model):
         if group.hidden:
             count = group.channels - int(share * group.channels)

@@ -35,7 +35,7 @@ def corrupt(pixels: np.ndarray, kind: str, severity: int, seed: int = 0) -> np.n
         raise ValueError(f"Images are uint8 of shape (N, H, W, 3); these are {pixels.dtype} of shape {pixels.shape}.")
     if severity == 0:
         return pixels.copy()
-    strength = STRENGTHS[kind][severity - 1]
+    strength = STRENGTHS[kind][int(severity) - 1]
     if kind == "noise":
         drawn = np.random.RandomState(seed).normal(scale=255 * strength, size=pixels.shape)  # numpy keeps this stream
         return _whole(pixels + drawn)

@@ -93,7 +93,7 @@ def peak_memory(model, resolution: int, batch: int = 1, training: bool = False) 
     Evaluation: a forward pass without gradients. `training`: a forward pass that keeps what the backward pass needs,
     then that; gradients are counted as they are made. Each tensor's memory is counted from the operation that makes it
     until nothing refers to it any more. Scratch space inside an operation is not seen. Works on the meta device, where
-    nothing is computed. The network's mode and gradients are put back.
+    nothing is computed. Modes, gradients and running statistics are put back.
     """
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
@@ -123,9 +123,10 @@ def peak_memory(model, resolution: int, batch: int = 1, training: bool = False) 
 
     kept = [*model.parameters(), *model.buffers()]
     images = torch.randn(batch, 3, resolution, resolution, device=kept[0].device if kept else None)
-    mode, gradients = model.training, [p.grad for p in model.parameters()]
+    modes, gradients = {m: m.training for m in model.modules()}, [p.grad for p in model.parameters()]
     buffers = [b.clone() for b in model.buffers()]
     model.train(training)
+    model.zero_grad(set_to_none=True)  # else the pass would add to those that are there
     follow = Follow([t.untyped_storage() for t in (images, *kept)])
     try:
         with torch.inference_mode(not training), follow:
@@ -133,7 +134,8 @@ def peak_memory(model, resolution: int, batch: int = 1, training: bool = False) 
             if training:
                 out.sum().backward()
     finally:
-        model.train(mode)
+        for module, mode in modes.items():
+            module.training = mode
         with torch.no_grad():
             for buffer, value in zip(model.buffers(), buffers, strict=True):
                 buffer.copy_(value)
@@ -181,7 +183,10 @@ def export_onnx(model, path, resolution: int, most: int = 4096) -> None:
 
 
 def onnx_session(path, threads: int = 1):
-    """The file as a function, run by onnxruntime on the CPU: images (N, 3, H, W), an array or tensor, -> logits."""
+    """The file as a function, run by onnxruntime on the CPU: images (N, 3, H, W), an array or tensor, -> logits.
+
+    Raises ImportError, saying what to install, without onnxruntime.
+    """
     if "onnxruntime" in missing_tools():
         raise ImportError(f"Running an ONNX file needs onnxruntime: {INSTALL}")
     import numpy

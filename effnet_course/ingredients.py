@@ -102,6 +102,7 @@ class RMSProp(torch.optim.Optimizer):
 def shrink(images: Tensor, recipe: Recipe, epoch: int) -> Tensor:
     """In the first half of the epochs, a batch (N, C, H, H) at the recipe's `early_pixels`; else the batch as it is.
 
+    Half is rounded up: of five epochs three are small, and a single one is. Give at least two.
     Training on growing images: early epochs, which learn what is coarse, cost a fraction (M. Tan and Q. V. Le,
     "EfficientNetV2", ICML 2021, section 4).
     """

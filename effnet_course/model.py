@@ -11,6 +11,8 @@ Derived in lessons 02 (the block), 03 (squeeze-and-excitation) and 04 (the netwo
 
 import math
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from torch import Tensor, nn
 
@@ -200,6 +202,18 @@ class EfficientNet(nn.Module):
             else:
                 names[ours] = f"classifier.1.{rest[0]}"
         return names
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Inside, the network is in eval mode; afterwards each of its parts is in the mode that it was in."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
 
 
 def initialise(module: nn.Module) -> None:

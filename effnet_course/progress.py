@@ -57,9 +57,9 @@ def guesses_in(lesson: str) -> set[str] | None:
     for file in NOTEBOOKS.glob(f"{lesson}_*.ipynb"):
         try:
             cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
-        except (OSError, ValueError, KeyError):  # an open notebook that is being saved, say
+            code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+        except (OSError, ValueError, KeyError, TypeError):  # an open notebook that is being saved, say
             return None
-        code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
         return set(PREDICT.findall(code))
     return None
 

@@ -121,6 +121,11 @@ def random_search(space: Collection[Choice], look: Look, looks: int, seed: int) 
     return [(choice, look(choice)) for choice in drawn]
 
 
+def _searchable(space: Collection[Choice]) -> None:
+    if not space:
+        raise ValueError("There is no network in this space. A space is a collection of choices, one at least.")
+
+
 def evolve(
     space: Collection[Choice], look: Look, looks: int, seed: int, population: int = 16, sample: int = 4
 ) -> History:
@@ -129,8 +134,9 @@ def evolve(
     Begins with `population` networks drawn by chance. A parent without a neighbour in the space has any network of it
     for a child. E. Real et al., "Regularized Evolution for Image Classifier Architecture Search", AAAI 2019.
 
-    Raises ValueError for a sample that is not between 1 and the population.
+    Raises ValueError for a space without a network, and a sample that is not between 1 and the population.
     """
+    _searchable(space)
     if not 1 <= sample <= population:
         raise ValueError(f"A sample is drawn from the population: {sample} is not between 1 and {population}.")
     draw, values, every, space = random.Random(seed), options(space), sorted(space), set(space)
@@ -176,7 +182,10 @@ def reinforce(
     After each look the logits move by rate x (value - baseline) x `score`. The baseline is a moving average of the
     values *before* this one, of which `memory` is kept at each look; the first value only starts it. What is drawn and
     not in the space is drawn again. R. J. Williams, Machine Learning 8, 1992.
+
+    Raises ValueError for a space without a network.
     """
+    _searchable(space)
     draw, values, space = random.Random(seed), options(space), set(space)
     logits = [[0.0] * len(row) for row in values]
     history: History = []

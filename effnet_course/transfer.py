@@ -85,19 +85,17 @@ def with_classes(model, classes: int, seed: int = 0):
 
 
 def features(model, images, batch: int = 500) -> np.ndarray:
-    """What the classifier reads: (N, head channels), float32, of a network in eval mode, which nothing here changes."""
+    """What the classifier reads: (N, head channels), float32, of a network in eval mode, which is left as it was."""
     import torch
 
+    from effnet_course.model import evaluating
     from effnet_course.train import to_input
 
-    device, was_training = next(model.parameters()).device, model.training
-    model.eval()
-    found = []
-    with torch.inference_mode():
+    device, found = next(model.parameters()).device, []
+    with evaluating(model), torch.inference_mode():
         for start in range(0, len(images), batch):
             x = to_input(torch.from_numpy(np.array(images.pixels[start : start + batch])).to(device))
             found.append(model.pool(model.features(x)).flatten(1).float().cpu())
-    model.train(was_training)
     return torch.cat(found).numpy()
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from effnet_course import checking
 from effnet_course.checking import Exercise, drawn, varied
 from effnet_course.exercises import sheet
+from effnet_course.home import write_whole
 
 IMPORTS = "from effnet_course.checking import check, hint"
 
@@ -54,7 +55,8 @@ def settings(number: str, own: str) -> dict[str, dict]:
 def notebook(text: str, number: str, own: str, student: str) -> str:
     """A released or solved sheet as the variant with this key, as the text of a notebook.
 
-    Raises VariantError where the sheet no longer says what the exercise's phrases expect.
+    Raises VariantError for a sheet without the line that imports the check, and where a phrase stands in two cells. A
+    phrase of the solution stands in a solved sheet alone, so one that is missing is no error here; a test looks.
     """
     made = json.loads(text)
     cells = made["cells"]
@@ -91,7 +93,7 @@ def write(out: Path, number: str, sheet_file: Path, seed: bytes, students: list[
             raise VariantError(f"{file} is there and differs: choose another folder. Nothing was written.")
     out.mkdir(parents=True, exist_ok=True)
     for file, content in made.items():
-        file.write_text(content, encoding="utf-8", newline="\n")
+        write_whole(file, content)
     return list(made)
 
 

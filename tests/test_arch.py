@@ -157,6 +157,8 @@ def test_lite_rules_keep_stem_head_and_the_ends():
         ({"resolution": 224.5}, "whole number of pixels"),
         ({"activation": "gelu"}, "gelu"),
         ({"norm": "layer"}, "layer"),
+        ({"stem": 0}, "stem has 0"),
+        ({"head": -3}, "head has -3"),
     ],
 )
 def test_an_impossible_architecture_says_what_is_wrong(change, says):

@@ -1,5 +1,6 @@
 """The capstone: what stands on the board was computed, a limit that is missed is explained, the test is read once."""
 
+import itertools
 import json
 import re
 import types
@@ -114,12 +115,53 @@ def test_the_int8_network_is_rounded(network):
         assert all(len(torch.unique(channel)) <= 255 for channel in layer.weight.data.flatten(1))
     x = torch.randn(4, 3, 8, 8)
     assert not torch.equal(rounded(x), folded(x)) and torch.allclose(rounded(x), folded(x), atol=0.5)
+    assert not torch.equal(rounded(x), compress.quantised_weights(folded)(x)), "inputs are rounded, too"
+
+
+def test_what_counts_is_the_int8_network_by_ranges_of_training_images(network, monkeypatch):
+    """In its place a network that always says 3: then top-1 is the share of threes."""
+    known = []
+
+    def three(folded, images):
+        known.append(images.split)
+        return lambda x: torch.eye(10)[[3] * len(x)]
+
+    def share(split):
+        return round(100 * float((data.pictures(split, 8).labels == 3).mean()), 2)
+
+    monkeypatch.setattr(capstone, "int8", three)
+    monkeypatch.setattr("effnet_course.train.evaluate", lambda model, images, *more, **named: types.SimpleNamespace(
+        top1=100 * float((model(torch.zeros(len(images), 3, 8, 8)).argmax(1).numpy() == images.labels).mean())))
+    entry = capstone.enter("mine", "watch", network, HISTORY, final=True)
+    assert (entry["int8"], entry["test"]) == (share("validation"), share("test"))
+    assert known == ["train", "train"]
+
+
+def test_latency_is_the_network_s_time_over_nano_s_folded_and_on_one_thread(network, monkeypatch):
+    def compare(networks, threads, clock, **_):
+        assert threads == 1 and clock is capstone.time.thread_time
+        for model, _ in networks.values():
+            assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in model.modules())
+        return {"own": types.SimpleNamespace(median=1e-3), "nano": types.SimpleNamespace(median=4e-3)}
+
+    monkeypatch.setattr("effnet_course.deploy.compare", compare)
+    entry = capstone.enter("mine", "watch", network, HISTORY)
+    assert (entry["latency"], entry["milliseconds"]) == (0.25, 1.0)
 
 
 def test_entering_leaves_the_network_as_it_was(network):
     before = {name: value.clone() for name, value in network.state_dict().items()}
     capstone.enter("mine", "watch", network.train(), HISTORY)
     assert network.training and all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+def test_a_pruned_network_is_entered_as_the_zeros_it_has(network):
+    pruned = compress.pruned_weights(network, 0.5)
+    entry = capstone.enter("pruned", "watch", pruned, HISTORY, final=True)
+    whole = capstone.enter("whole", "watch", network, HISTORY)
+    assert entry["params"] == whole["params"] and entry["bytes"] == whole["bytes"], "zeros are stored, too"
+    assert entry["weights"] == capstone.fingerprint(compress.settled(pruned)) != whole["weights"]
+    assert entry["test"] is not None
 
 
 def test_the_test_images_are_read_when_it_is_final_and_once(network, home, capsys):
@@ -185,6 +227,8 @@ def test_what_is_missed_says_by_how_much_and_where_the_cost_sits():
     cost = network_cost(NANO, 10)
     share = round(100 * cost.by_operator()["expand"].macs / cost.macs)
     assert "Where the MACs sit: " in said and f"expand {share} %" in said
+    assert "40,000 of 100,000: met, 60 % to spare" in said
+    assert "59.0 % plus or minus 1.4 (5,000 images, CIFAR-10)" in said  # 1.96 sqrt(0.59 x 0.41 / 5000)
     (name, last) = list(cost.by_stage().items())[-3]
     assert name == "stage5"  # the stem is stage 1, so NANO's fourth and last row is stage 5
     assert f"by stage: stage 5 (row 4 of its table) {100 * last.macs / cost.macs:.0f} %, " in said
@@ -321,8 +365,23 @@ def test_what_cannot_be_trained_is_a_sentence(network, tmp_path):
 def test_speed_is_images_a_second_and_leaves_chance_as_it_was():
     torch.manual_seed(3)
     state = torch.get_rng_state()
-    assert capstone.speed(TINY, data.pictures("train", 8), Recipe(batch=20), steps=3, warmup=2) > 20
+    assert capstone.speed(TINY, data.pictures("train", 8), Recipe(batch=20), steps=3, warmup=2) > 0
     assert torch.equal(state, torch.get_rng_state())
+
+
+def test_speed_counts_images_and_not_steps(monkeypatch):
+    clock = itertools.count(step=0.5)  # half a second from one batch to the next
+    monkeypatch.setattr(capstone, "time", types.SimpleNamespace(monotonic=lambda: next(clock)))
+    assert capstone.speed(TINY, data.pictures("train", 8), Recipe(batch=20), steps=3, warmup=2) == 20 / 0.5
+
+
+def test_the_recipe_s_seed_decides_where_a_network_begins(monkeypatch):
+    begun = []
+    monkeypatch.setattr(capstone, "speed", lambda *_: 1.0)
+    monkeypatch.setattr("effnet_course.train.fit", lambda model, *_, **__: begun.append(capstone.fingerprint(model)))
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        capstone.train(name, "watch", TINY, Recipe(batch=20, seed=seed), progress=False)
+    assert begun[0] == begun[1] != begun[2]
 
 
 def test_a_name_needs_a_letter():

@@ -122,6 +122,13 @@ def test_without_notebooks_the_guesses_are_counted_all_the_same(empty_home, tmp_
     assert (row.guesses, row.all_guesses) == (1, None) and " of " not in progress.text().splitlines()[2][:20]
 
 
+@pytest.mark.parametrize("text", ("[]", '{"cells": [1]}', "{", ""))
+def test_a_notebook_that_is_none_does_not_stop_the_count(empty_home, tmp_path, monkeypatch, text):
+    (tmp_path / "01_broken.ipynb").write_text(text)
+    monkeypatch.setattr(progress, "NOTEBOOKS", tmp_path)
+    assert next(row for row in progress.done() if row.lesson == "01").all_guesses is None
+
+
 def test_questions_are_counted_and_written_as_cards(tmp_path, capsys):
     assert main(["questions"]) == 0
     assert f"{len(asking.bank())} in all" in capsys.readouterr().out
@@ -131,5 +138,9 @@ def test_questions_are_counted_and_written_as_cards(tmp_path, capsys):
 
 
 def test_cards_that_cannot_be_written_are_a_sentence(tmp_path, capsys):
-    assert main(["questions", "--anki", str(tmp_path / "no" / "cards.csv")]) == 1
-    assert "could not be written" in capsys.readouterr().err
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("")
+    for wrong in (tmp_path / "no" / "cards.csv", tmp_path / "folder", tmp_path / "file" / "cards.csv", ""):
+        assert main(["questions", "--anki", str(wrong)]) == 1
+        assert "could not be written" in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"folder", "file"}, "nothing half written is left"

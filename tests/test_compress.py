@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from effnet_course import atlas, compress  # noqa: E402
-from effnet_course.arch import FUSED, NANO  # noqa: E402
+from effnet_course.arch import FUSED, NANO, RESNET  # noqa: E402
 from effnet_course.cost import network_cost  # noqa: E402
 from effnet_course.model import EfficientNet  # noqa: E402
 
@@ -138,6 +138,40 @@ def test_pruned_weights_are_zero_and_stay_so_in_training():
     optimizer.step()
     model.eval()(images())
     assert zeros() == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_pruned_network_can_be_rounded_folded_slimmed_and_pruned_again():
+    model = compress.pruned_weights(trained(), 0.5)
+    x, names = images(), list(model.state_dict())
+    with torch.no_grad():
+        answers = model(x)
+    assert torch.equal(compress.settled(model)(x), answers)
+    assert torch.allclose(compress.folded(model)(x), answers, atol=1e-4)
+    assert not any("mask" in name for name in compress.settled(model).state_dict())
+    rounded = compress.quantised_weights(model, 2)
+    assert all(len(row.unique()) <= 3 for m in compress.layers(rounded).values() for row in m.weight)
+    assert not torch.allclose(rounded(x), answers, atol=1e-4), "the mask does not bring the old weights back"
+    assert compress.slimmed(model, 0.5)(x).shape == answers.shape
+    zeros = sum((m.weight == 0).sum() for m in compress.layers(compress.settled(model)).values())
+    more = sum((m.weight == 0).sum() for m in compress.layers(compress.pruned_weights(model, 0.8)).values())
+    assert more > zeros and list(model.state_dict()) == names
+
+
+@pytest.mark.parametrize("net", [RESNET, replace(NANO, norm="group")], ids=["resnet", "group norm"])
+def test_a_network_whose_channels_are_not_grouped_is_refused(net):
+    with pytest.raises(ValueError, match="MBConv and fused blocks with batch norm"):
+        compress.slimmed(EfficientNet(net, 10), 0.5)
+
+
+def test_shares_and_bounds_that_make_no_sense_are_explained():
+    for share in (1.0, -0.5):
+        with pytest.raises(ValueError, match="share"):
+            compress.slimmed(EfficientNet(NANO, 10), share)
+    for sparsity in (1.5, -0.5):
+        with pytest.raises(ValueError, match="sparsity"):
+            compress.magnitude_mask(torch.arange(4.0), sparsity)
+    with pytest.raises(ValueError, match="low, high"):
+        compress.quantise(torch.ones(2), bounds=(1, -1))
 
 
 def test_a_channel_goes_with_everything_that_writes_or_reads_it():

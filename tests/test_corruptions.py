@@ -66,3 +66,7 @@ def test_what_makes_no_sense_is_explained():
         corruptions.corrupt(PIXELS / 255, "blur", 1)
     with pytest.raises(ValueError, match="of shape"):
         corrupt(PIXELS[0], "blur", 1)
+
+
+def test_a_whole_number_may_be_a_float():
+    assert np.array_equal(corrupt(PIXELS, "blur", 2.0), corrupt(PIXELS, "blur", 2))

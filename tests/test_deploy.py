@@ -93,6 +93,17 @@ def test_the_network_is_left_as_it_was():
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
+def test_gradients_and_parts_held_in_another_mode_are_left_as_they_were_too():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).train()
+    model[1].eval()
+    fresh = deploy.peak_memory(model, 8, 2, training=True)
+    model(torch.randn(2, 3, 8, 8)).sum().backward()
+    before = [p.grad.clone() for p in model.parameters()]
+    assert deploy.peak_memory(model, 8, 2, training=True) == fresh, "gradients are made, not only added to"
+    assert all(torch.equal(p.grad, old) for p, old in zip(model.parameters(), before, strict=True))
+    assert model[0].training and not model[1].training
+
+
 def test_the_meta_device_gives_the_same_bytes():
     from effnet_course.model import EfficientNet
 

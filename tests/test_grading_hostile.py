@@ -16,7 +16,7 @@ import pytest
 from effnet_course.exercises import sheet
 from effnet_course.grading.kernel import KNOWN
 from effnet_course.grading.marking import mark, tasks
-from effnet_course.grading.sandbox import Limits, Sandbox, SandboxError, descendants, process_table
+from effnet_course.grading.sandbox import Limits, Sandbox, SandboxError, Stopped, descendants, process_table
 
 LIMITS = Limits(seconds=1, memory=512)
 STOPPED = {  # what becomes of 02.3, where it is not simply wrong
@@ -149,6 +149,20 @@ def test_limits_are_proven_small_before_anything_is_tried_large(box, todo, monke
     assert os.geteuid() or "started more than 32 processes and was stopped" in " ".join(notes)
     assert "MemoryError" in mark(["x = bytearray(600 * 2**20)"], todo, box)[1][0]
     assert "File too large" in mark(["open('a', 'wb').write(bytes(9 * 2**20))"], todo, box)[1][0]
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_the_clock_stands_still_while_others_have_the_cores(box, monkeypatch, busy):
+    if busy:  # as if every second were spent in the queue
+        monkeypatch.setattr("effnet_course.grading.sandbox.queued", lambda pid: time.monotonic())
+    worker = box.start(0, {})
+    worker.allow(0.1)  # 3.3 s by the clock
+    try:
+        assert worker.ask({"cell": 1, "source": "import time\ntime.sleep(4)"})["error"] == "" and busy
+    except Stopped as stop:
+        assert "3.3 s by the clock" in str(stop) and not busy
+    finally:
+        worker.close()
 
 
 def test_two_at_a_time_do_not_see_one_another(box):

@@ -93,6 +93,12 @@ def test_where_networks_are_missing_a_search_uses_those_that_are_there(method):
     assert {choice for choice, _ in one} == {(2, 3, 0)}
 
 
+@pytest.mark.parametrize("method", (search.evolve, search.reinforce))
+def test_a_space_without_a_network_is_refused_and_not_searched_for_ever(method):
+    with pytest.raises(ValueError, match="no network"):
+        method([], lambda choice: 0.0, 5, 0)
+
+
 def test_a_random_search_never_looks_twice():
     history = search.random_search(SPACE, WORTH.__getitem__, 1000, 3)
     assert sorted(choice for choice, _ in history) == sorted(SPACE)
@@ -163,6 +169,10 @@ def test_the_score_times_the_value_is_on_average_the_gradient_of_the_mean_whatev
                             for h in (1e-5, -1e-5))
                 slope = (expectation(up, values) - expectation(down, values)) / 2e-5
                 assert mean[i][j] == pytest.approx(slope, abs=1e-6)
+
+
+def test_logits_of_any_size_give_probabilities():
+    assert search.probabilities([[1000.0, 0.0], [-1000.0, -1000.0]]) == [[1.0, 0.0], [0.5, 0.5]]
 
 
 def test_reinforce_comes_to_draw_what_pays_and_not_what_does_not():

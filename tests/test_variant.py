@@ -1,6 +1,8 @@
 """Variants of a sheet: everybody's own numbers, from a secret seed, checked by the same code."""
 
+import errno
 import json
+import os
 import re
 from pathlib import Path
 from statistics import NormalDist
@@ -124,11 +126,10 @@ def test_every_sheet_has_variants_whose_cases_differ(number):
         assert made["metadata"]["effnet_course"]["variant"] == own
         assert "colab" not in "".join(made["cells"][0]["source"])
         assert sum(f'variant("{own}")' in "".join(cell["source"]) for cell in made["cells"]) == 1
-    tried = []
+    tried, exercise = [], sheet(number)[0]
     checking.variant(own)
-    for exercise in sheet(number)[:1]:
-        checking.check(exercise.id, lambda *args, **case: tried.append(args or case))
-        assert tried and tried != [list(case.values()) for case in exercise.cases(0)]
+    checking.check(exercise.id, lambda **case: tried.append(case))
+    assert str(tried) == str(exercise.cases(int(own, 16))) != str(exercise.cases(0))
 
 
 def test_a_variant_without_a_value_that_varies_keeps_the_sheet_s_words():
@@ -138,6 +139,30 @@ def test_a_variant_without_a_value_that_varies_keeps_the_sheet_s_words():
     pairs = zip(json.loads(text)["cells"], json.loads(variant.notebook(text, "02", own, "x"))["cells"], strict=True)
     changed = [before["id"] for before, after in pairs if "".join(before["source"]) != "".join(after["source"])]
     assert len(changed) == 2, "the line under the title and the imports"
+
+
+def test_the_line_under_the_title_says_whose_it_is_and_whether_its_numbers_are_its_own():
+    for number, others in (("02", False), ("05", True)):
+        own = variant.key(SEED, number, "4711")
+        made = json.loads(variant.notebook(FILES[number].read_text(), number, own, "4711"))
+        opening = "".join(made["cells"][0]["source"])
+        assert f"Variant `{own}`, for `4711`" in opening
+        assert ("its numbers are not those of the published sheet" in opening) == others
+        assert made["metadata"]["effnet_course"]["student"] == "4711"
+
+
+def test_a_seed_of_16_characters_is_the_shortest(tmp_path):
+    (tmp_path / "SEED").write_text(f" {'x' * 16}\n")
+    assert variant.read_seed(tmp_path / "SEED") == b"x" * 16
+    (tmp_path / "SEED").write_text(f" {'x' * 15}\n")
+    with pytest.raises(variant.VariantError, match="shorter than 16"):
+        variant.read_seed(tmp_path / "SEED")
+
+
+def test_two_names_that_some_disks_take_for_one_are_refused(tmp_path):
+    with pytest.raises(variant.VariantError, match="another id"):
+        variant.write(tmp_path / "out", "02", FILES["02"], SEED, ["Ada", "ada"])
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_key_needs_the_seed_the_sheet_and_the_student():
@@ -196,3 +221,21 @@ def test_what_cannot_be_done_is_said_and_nothing_is_written(tmp_path, seed_file,
     call = ["variant", *(part for name, value in options.items() if value for part in (name, value))]
     assert cli.main(call) == 1
     assert said in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_leaves_no_half_of_a_sheet_in_the_way(tmp_path, seed_file, capsys, monkeypatch):
+    call = ["variant", "--sheet", "05", "--seed-file", seed_file, "--out", str(tmp_path / "out")]
+    call += ["--student", "ada", "--student", "bob"]
+    fsync, left = os.fsync, [1]
+
+    def full(file):
+        if not left:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        left.pop()
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert cli.main(call) == 1 and "No space left" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["05_one_dimension-ada.ipynb"]
+    monkeypatch.undo()
+    assert cli.main(call) == 0 and len(list((tmp_path / "out").iterdir())) == 2

@@ -23,6 +23,7 @@ from effnet_course.grading import report, submissions
 from effnet_course.grading.marking import Mark, Task, mark, tasks
 from effnet_course.grading.sandbox import PACKAGE, Limits, Sandbox, SandboxError, visible
 from effnet_course.grading.submissions import Submission, SubmissionError
+from effnet_course.home import write_whole
 
 __all__ = ["Limits", "Order", "SandboxError", "SubmissionError", "cores", "grade"]
 
@@ -170,7 +171,7 @@ class Cases:
 def _mark(file: Path, one: Submission, todo: list[Task], sandbox: Sandbox, slot: int) -> Result:
     marks, notes = mark(one.cells, todo, sandbox, slot)
     if not sandbox.closed:  # closed from outside, it would have stopped the worker
-        report.write_file(file, json.dumps({"marks": [asdict(mark) for mark in marks], "notes": notes}))
+        write_whole(file, json.dumps({"marks": [asdict(mark) for mark in marks], "notes": notes}))
     return marks, notes
 
 

@@ -8,7 +8,6 @@ import csv
 import hashlib
 import io
 import math
-import os
 import re
 import statistics
 import unicodedata
@@ -23,6 +22,7 @@ from effnet_course.checking import Exercise
 from effnet_course.grading.marking import Mark
 from effnet_course.grading.sandbox import Limits
 from effnet_course.grading.submissions import Student, Submission
+from effnet_course.home import write_whole
 
 STYLE = """
 :root { color-scheme: light dark }
@@ -112,7 +112,8 @@ def rows(
         if taken[id] > 1:
             id += f" ({taken[id]})"
         row = _row(Student(id, one.lms_id, one.name), one, marked, late)
-        row.status = "not on the roster"
+        if row.status.startswith("graded"):  # what went wrong is told first: its name says that it is unknown
+            row.status = "not on the roster"
         found.append(row)
     return found
 
@@ -153,22 +154,12 @@ def write(report: Report, out: Path) -> None:
     (out / "feedback").mkdir(parents=True, exist_ok=True)
     for row in report.rows:
         if row.file:
-            write_file(out / "feedback" / row.page, feedback(report, row))
+            write_whole(out / "feedback" / row.page, feedback(report, row))
     held = items(report)
-    write_file(out / "items.csv", _csv(held))
-    write_file(out / "items.html", items_page(report, held))
-    write_file(out / "log.txt", log(report))
-    write_file(out / "marks.csv", marks_csv(report))
-
-
-def write_file(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    half = path.with_name(f"{path.name}.half")
-    with open(half, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(half, path)
+    write_whole(out / "items.csv", _csv(held))
+    write_whole(out / "items.html", items_page(report, held))
+    write_whole(out / "log.txt", log(report))
+    write_whole(out / "marks.csv", marks_csv(report))
 
 
 def marks_csv(report: Report) -> str:

@@ -258,10 +258,10 @@ def _zipped(name: str, file, depth: int, left: list[int], other: list[str]) -> I
         inner = f"{name}/{entry.filename}"
         if entry.is_dir() or not inner.casefold().endswith((".ipynb", ".py", ".zip")):
             continue
-        if min(left) <= 0:
+        content = _entry(archive, entry, min(LARGEST, left[0])) if min(left) > 0 else b""
+        if min(left) <= 0 or len(content) > left[0]:  # the last one would be cut off
             other.append(f"{name}: too much in one zip, so the rest is left out")
             return
-        content = _entry(archive, entry, min(LARGEST, left[0]))
         left[:] = left[0] - len(content), left[1] - 1
         if isinstance(content, str) or not inner.casefold().endswith(".zip"):
             year, month, *rest = entry.date_time  # where there is no date, the month is 0

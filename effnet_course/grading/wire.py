@@ -1,6 +1,6 @@
 """What crosses between the grader and a worker: frames of JSON, and arrays as their bytes. Never a pickle.
 
-`unpack` is fed by student code, so it trusts nothing: what it cannot make plain data of is a ValueError.
+`unpack` is fed by student code, so it trusts nothing: what it cannot make plain data of is a ValueError or TypeError.
 """
 
 import base64
@@ -39,7 +39,7 @@ def pack(value: Any) -> Any:
 
 
 def unpack(tree: Any, depth: int = DEEPEST) -> Any:
-    """The plain data of a tree. Raises ValueError for a tree that `pack` would not make."""
+    """The plain data of a tree. Raises ValueError or TypeError for a tree that `pack` would not make."""
     if tree is None or type(tree) in (bool, float):
         return tree
     if type(tree) is str:
