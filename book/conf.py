@@ -17,6 +17,7 @@ exclude_patterns = ["jupyter_execute", "**.ipynb_checkpoints"]
 suppress_warnings = ["myst.header", "mystnb.unknown_mime_type"]
 
 myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_dmath_double_inline = True  # as in JupyterLab: a formula on lines of its own need not be a paragraph of its own
 myst_heading_anchors = 3
 nb_execution_mode = "cache"
 nb_execution_cache_path = os.environ["EFFNET_BOOK_CACHE"]
@@ -37,6 +38,7 @@ html_use_index = False
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
 html_favicon = "static/favicon.svg"
 html_theme_options = {
+    "navbar_persistent": [],  # the search is in the sidebar; the theme would add a bar with another
     "use_download_button": False,
     "use_fullscreen_button": False,
     "show_navbar_depth": 1,
@@ -46,9 +48,11 @@ mathjax_path = "mathjax/tex-svg.js"
 
 
 def setup(app) -> None:
-    """A table's empty corner is no heading."""
+    """A table's empty corner is no heading; a figure too wide for a phone can be moved, by keyboard as well."""
 
-    def corners(app, pagename, templatename, context, doctree) -> None:
-        context["body"] = re.sub(r"<th[^>]*><p></p></th>", "<td></td>", context.get("body", ""))
+    def mended(app, pagename, templatename, context, doctree) -> None:
+        body = re.sub(r"<th[^>]*><p></p></th>", "<td></td>", context.get("body", ""))
+        frame = '<div class="figure" tabindex="0" role="group" aria-label="Figure">'
+        context["body"] = re.sub(r'<img style="max-width:100%"[^>]*>', rf"{frame}\g<0></div>", body)
 
-    app.connect("html-page-context", corners)
+    app.connect("html-page-context", mended)

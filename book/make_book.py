@@ -14,17 +14,27 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from urllib.parse import unquote
 
 BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parent
 BUILD = ROOT / "build" / "book"
-DOCUMENTS = ("atlas", "data", "networks")
+MEASURED = ("atlas", "data", "networks")
 LIGHT = "import sys; from effnet_course import explorers; print(*(m for m in sys.modules))"
+
+STARTUP = """import sys
+
+import printed
+
+printed.install()
+sys.stdout.flush_interval = sys.stderr.flush_interval = 3600  # an output comes whole, or Sphinx puts empty lines in it
+"""
 
 
 def run(*command: str | Path, **options) -> str:
@@ -100,8 +110,9 @@ def sources(lessons: list[str]) -> None:
                 (folder / kind / path.name).write_text(page(path))
                 listed.setdefault(kind, []).append(f"{kind}/{path.stem}")
     (folder / "docs").mkdir()
-    for name in DOCUMENTS:
-        shutil.copy(ROOT / "docs" / f"{name}.md", folder / "docs")
+    for name in ("glossary", *MEASURED):
+        text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+        (folder / "docs" / f"{name}.md").write_text(document(text, listed["notebooks"]), encoding="utf-8")
     (folder / "index.md").write_text(index(listed))
 
 
@@ -115,18 +126,27 @@ def page(path: Path) -> str:
     return json.dumps(notebook)
 
 
+def document(text: str, pages: list[str]) -> str:
+    """A document as a page: it links to a heading as Sphinx names it, and only to lessons that are in the book."""
+
+    def link(found: re.Match) -> str:
+        words, name, heading = found.groups()
+        part = re.sub(r"[^\w-]", "", unquote(heading).lower())
+        return f"[{words}](../{name}.ipynb#{part})" if name in pages else words
+
+    return re.sub(r"\[([^\]]+)\]\(\.\./(notebooks/\w+)\.ipynb#([^)]+)\)", link, text)
+
+
 def index(listed: dict[str, list[str]]) -> str:
-    """The first page: book/index.md, with a table of the lessons and with the list of all pages."""
+    """The first page: book/index.md, with README.md's table of the lessons and with the list of all pages."""
+    row = re.compile(r"^\| (\[.+?\]\((notebooks/.+?)\.ipynb\) \| .+?) \|$", re.M)
+    named = {path: words for words, path in row.findall((ROOT / "README.md").read_text(encoding="utf-8"))}
     rows = []
     for name in listed["notebooks"]:
         metadata = json.loads((ROOT / f"{name}.ipynb").read_text())["metadata"]["effnet_course"]
-        number, _, words = Path(name).stem.partition("_")
-        rows.append(
-            f"| [{number} {words.replace('_', ' ').capitalize()}]({name}.ipynb) | {metadata['title']} "
-            f"| {metadata['minutes']} |"
-        )
+        rows.append(f"| {named[name]} | {metadata['minutes']} |")
     trees = [("Lessons", listed["notebooks"]), ("Problem sheets", listed.get("exercises", []))]
-    trees.append(("What was measured", [f"docs/{name}" for name in DOCUMENTS]))
+    trees += [("Words", ["docs/glossary"]), ("What was measured", [f"docs/{name}" for name in MEASURED])]
     tree = "```{{toctree}}\n:caption: {}\n:hidden:\n\n{}\n```\n"
     text = "\n".join(tree.format(title, "\n".join(names)) for title, names in trees if names)
     table = "| lesson | question | minutes |\n|---|---|---|\n" + "\n".join(rows)
@@ -137,7 +157,7 @@ def kernel() -> Path:
     """A folder for JUPYTER_PATH whose kernel is the Python of .venv, with the widgets as `printed` shows them."""
     folder, startup = BUILD / "jupyter", BUILD / "ipython/profile_default/startup"
     startup.mkdir(parents=True, exist_ok=True)
-    (startup / "00-printed.py").write_text("import printed\n\nprinted.install()\n")
+    (startup / "00-printed.py").write_text(STARTUP)
     home = BUILD / "home"
     shutil.rmtree(home, ignore_errors=True)
     here = {"IPYTHONDIR": str(BUILD / "ipython"), "PYTHONPATH": f"{BOOK}{os.pathsep}{ROOT}", "EFFNET_OFFLINE": "1"}

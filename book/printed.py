@@ -171,7 +171,7 @@ def show(prediction) -> None:
 
     offered = f" ({prediction.unit})" if prediction.unit else ""
     if prediction.choices:
-        offered = ": " + " · ".join(prediction.choices)
+        offered = (" " if prediction.question[-1] in ":?." else ": ") + " · ".join(prediction.choices)
     display(
         Printed(
             f'<div class="question"><p><b>{escape(prediction.question)}</b>{escape(offered)}</p>'

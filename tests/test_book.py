@@ -121,6 +121,22 @@ def test_the_first_page_lists_every_lesson_and_every_sheet():
     for names in listed.values():
         assert all(re.search(rf"(?m)^{name}$", text) for name in names)
     assert text.count("| [") == len(listed["notebooks"])
+    assert "| [02 MBConv](notebooks/02_mbconv.ipynb) | Why expand before you filter? | " in text
+
+
+def test_a_document_links_to_headings_of_the_lessons_that_are_in_the_book():
+    text = "[07](../notebooks/07_x.ipynb#The-winner's-curse:-one) [08](../notebooks/08_x.ipynb#A) [here](data.md)"
+    made = make_book.document(text, ["notebooks/07_x"])
+    assert made == "[07](../notebooks/07_x.ipynb#the-winners-curse-one) 08 [here](data.md)"
+
+
+def test_what_a_cell_prints_comes_whole(monkeypatch, tmp_path):
+    nbclient, v4 = pytest.importorskip("nbclient"), pytest.importorskip("nbformat").v4
+    monkeypatch.setattr(make_book, "BUILD", tmp_path)
+    monkeypatch.setenv("JUPYTER_PATH", str(make_book.kernel()))
+    cell = v4.new_code_cell("import time\nprint('a', end='')\ntime.sleep(0.5)\nprint()\nprint('b')")
+    nbclient.NotebookClient(v4.new_notebook(cells=[cell]), kernel_name="python3").execute()
+    assert [output.text for output in cell.outputs] == ["a\nb\n"]
 
 
 def test_the_book_s_packages_are_pinned_from_below_and_no_address_is_written_down():
@@ -142,6 +158,18 @@ SIZES = {"desk": (1280, 900), "phone": (390, 844)}
 looks = [pytest.mark.slow, pytest.mark.book,
          pytest.mark.skipif(not PAGES, reason="there is no book yet: make book")]  # fmt: skip
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+FORMULAS = """async () => {
+    await window.MathJax?.startup?.promise;
+    const found = [...document.querySelectorAll(".math:not(:has(mjx-container)), [data-mjx-error]")]
+        .map(m => m.outerHTML);
+    const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (words.nextNode()) {
+        const { data, parentElement } = words.currentNode;
+        if (data.includes("$") && !parentElement.closest("pre, code, script, .math")) found.push(data);
+    }
+    return found;
+}"""
+BACKGROUNDS = "[...new Set([...document.querySelectorAll('.text_html')].map(e => getComputedStyle(e).backgroundColor))]"
 AXE = ROOT / "build/book/npm/node_modules/axe-core/axe.min.js"
 
 
@@ -203,6 +231,7 @@ def visit(browser, site):
     def start(path: str, size: str = "desk", scheme: str = "light"):
         width, height = SIZES[size]
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        context.set_default_timeout(120_000)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda m: found.append(m.text) if m.type == "error" else None)
@@ -254,6 +283,7 @@ def problems(page) -> list[str]:
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_opens_fits_and_can_be_read_by_everyone(visit, path):
     page = visit(path)
+    assert page.evaluate(FORMULAS) == [], "a formula that is not drawn"
     page.evaluate(AXE.read_text())
     for size, scheme in (("desk", "light"), ("desk", "dark"), ("phone", "dark")):
         width, height = SIZES[size]
@@ -262,6 +292,7 @@ def test_a_page_opens_fits_and_can_be_read_by_everyone(visit, path):
         page.wait_for_timeout(500)
         assert page.evaluate("document.documentElement.dataset.theme") == scheme
         assert page.evaluate(SIDEWAYS) <= 1, f"the page scrolls sideways on a {size}"
+        assert set(page.evaluate(BACKGROUNDS)) <= {"rgba(0, 0, 0, 0)"}, "an output that is no part of the page"
         assert problems(page) == [], (size, scheme)
 
 
@@ -295,8 +326,9 @@ def test_every_slider_moves_its_picture_from_the_keyboard(visit, path):
 @marked
 def test_the_search_finds_a_word_of_a_lesson(visit):
     page = visit("search.html?q=EfficientNet")
-    page.wait_for_selector("#search-results li a", timeout=20_000)
-    assert page.locator("#search-results li a").count() >= 1
+    page.locator("#search-results li a").first.click(timeout=20_000)
+    page.wait_for_url(lambda url: "search.html" not in url)
+    assert "efficientnet" in page.locator("article").inner_text().lower()
 
 
 @marked
@@ -307,7 +339,7 @@ def test_a_page_is_walked_through_by_keyboard_alone(visit):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.textContent.trim().slice(0, 40)"))
     assert "skip" in reached[0].lower(), "the first stop jumps over the navigation"
-    assert any("start here" in words.lower() for words in reached)
+    assert any(re.match(r"\d\d · ", words) for words in reached), "a lesson"
     seen = "(s => s.outlineStyle != 'none' || s.boxShadow != 'none')(getComputedStyle(document.activeElement))"
     assert page.evaluate(seen), "where the keyboard is can be seen"
 
