@@ -25,7 +25,7 @@ from effnet_course import asking, capstone_board
 from effnet_course.arch import NANO, Architecture, Stage
 from effnet_course.cost import network_cost
 from effnet_course.home import home, write_whole
-from effnet_course.recipe import Recipe, TrainingError
+from effnet_course.recipe import Recipe, TrainingError, complete
 
 FILE = "capstone.jsonl"
 RECORD = Path(__file__).with_name("records") / "capstone.json"
@@ -117,9 +117,11 @@ def train(name: str, brief: str, architecture: Architecture, recipe: Recipe | No
         rate = speed(architecture, everything, recipe)
         plan = run | schedule(int(0.85 * 60 * minutes * rate), len(everything), recipe.batch)
         _write(file, plan)
-    elif {key: plan.get(key) for key in run} != run:
+    elif {key: plan.get(key) for key in run} | {"recipe": complete(plan.get("recipe", {}))} != run:
         raise TrainingError(f"{name!r} is the name of another run (see {file}). Give this one another name.")
     images = everything if plan["images"] >= len(everything) else everything.take(plan["images"])
+    if progress:
+        print(f"Planned: {len(images):,} images, epochs: {plan['epochs']}, about {0.85 * minutes:.1f} minutes.")
     torch.manual_seed(recipe.seed)
     model = EfficientNet(architecture, CLASSES)
     recipe = replace(recipe, epochs=plan["epochs"])
@@ -376,6 +378,8 @@ def explained(entry: dict, brief: Brief | None = None) -> str:
     seen = f"({entry['images']:,} images, {entry['dataset']})"
     lines.append(f"  validation top-1 {entry['float']:.1f} %; rounded to int8, which is what counts, "
                  f"{entry['int8']:.1f} % plus or minus {half:.1f} {seen}")  # fmt: skip
+    if entry["int8"] - half <= 100 / CLASSES:
+        lines.append("  That can't be told from guessing: train it longer before you judge it.")
     if entry.get("training_images"):
         epochs = "epoch" if entry["epochs"] == 1 else "epochs"
         lines.append(f"  trained for {entry['epochs']} {epochs} of {entry['training_images']:,} images")

@@ -5,7 +5,7 @@ taken apart and measured in lesson 08.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 OPTIMIZERS = ("sgd", "adamw", "rmsprop", "torch-rmsprop")
 SCHEDULES = ("cosine", "staircase", "constant")
@@ -62,3 +62,8 @@ class Recipe:
         if self.schedule == "constant":
             return self.rate
         return self.rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / (steps - rise)))
+
+
+def complete(recipe: dict) -> dict:
+    """A recipe as it was written down, with the defaults of the fields that have come since."""
+    return {field.name: field.default for field in fields(Recipe)} | recipe

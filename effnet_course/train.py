@@ -26,7 +26,7 @@ from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from effnet_course.ingredients import averaged, frozen, hold_statistics, make_optimizer, mix, plan_mixing, shrink
-from effnet_course.recipe import Recipe, TrainingError
+from effnet_course.recipe import Recipe, TrainingError, complete
 
 CHECKPOINT_SECONDS = 60
 
@@ -289,7 +289,7 @@ def _resume(path: Path, model, average, optimizer, identity):
         state = torch.load(path, weights_only=True, map_location=next(model.parameters()).device)
     except Exception as error:
         raise TrainingError(f"The checkpoint {path} can't be read ({error}). Move it away to start anew.") from error
-    if state["run"] != identity:
+    if state["run"] | {"recipe": complete(state["run"]["recipe"])} != identity:
         raise TrainingError(f"The checkpoint {path} is of another network or recipe. Give this run another file.")
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])

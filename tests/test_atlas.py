@@ -149,5 +149,6 @@ def test_shipped_networks_reach_what_their_run_says(path, validation):
     model, run = atlas.network(path.stem)
     assert run in atlas.runs()
     images = validation(run.dataset, run.resolution)
-    if run.training_images == 45_000 or len(images) == 1000:  # Imagenette: the part of it that the run was measured on
-        assert evaluate(model, images).top1 == pytest.approx(run.validation[-1], abs=0.3)
+    if run.dataset == "Imagenette" and len(images) != 1000:
+        pytest.skip(f"the run was measured on 1,000 photos, and {len(images):,} are here")
+    assert evaluate(model, images).top1 == pytest.approx(run.validation[-1], abs=0.3)

@@ -311,6 +311,9 @@ def test_training_keeps_its_plan_and_goes_on_where_it_was(monkeypatch, tmp_path)
     assert "training_images" not in capstone.enter("another", "watch", model, history)
     assert "training_images" not in capstone.enter("my net", "watch", EfficientNet(TINY, 10), history)
     monkeypatch.setattr(capstone, "speed", lambda *_: pytest.fail("the plan was there"))
+    plan = json.loads((file := capstone._plan_file("my net")).read_text())
+    del plan["recipe"]["early_pixels"]  # as written before a recipe had it
+    file.write_text(json.dumps(plan))
     again, same = capstone.train("my net", "watch", TINY, recipe, progress=False)
     assert same.resumed == 1 and same.validation == history.validation
     assert capstone.fingerprint(again) == capstone.fingerprint(model)

@@ -112,7 +112,7 @@ def test_the_guesses_of_a_lesson_are_those_that_its_source_asks_for():
     for path in (progress.NOTEBOOKS.parent / "source" / "lessons").glob("*.py"):
         cells = authoring.read(path).cells
         asked = {key for cell in cells for key, _ in cell.calls("predict") if re.match(r"\d\d\.", key)}
-        assert progress.guesses_in(path.name[:2]) in (asked, None), path.name
+        assert progress.guesses_in(path.name[:2]) == asked, path.name
 
 
 def test_without_notebooks_the_guesses_are_counted_all_the_same(empty_home, tmp_path, monkeypatch):

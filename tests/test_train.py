@@ -228,6 +228,17 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
         quiet_fit(network(), checkpoint=path)
 
 
+def test_a_checkpoint_from_before_a_recipe_had_a_field_goes_on(tmp_path):
+    path = tmp_path / "run.pt"
+    quiet_fit(network(), checkpoint=path)
+    state = torch.load(path, weights_only=True)
+    del state["run"]["recipe"]["early_pixels"]
+    torch.save(state, path)
+    assert quiet_fit(network(), checkpoint=path).resumed == 1
+    with pytest.raises(TrainingError, match="another network or recipe"):
+        quiet_fit(network(), replace(RECIPE, early_pixels=8), checkpoint=path)
+
+
 def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, monkeypatch):
     path = tmp_path / "run.pt"
     quiet_fit(network(), checkpoint=path)
