@@ -24,6 +24,7 @@ from html import escape
 from pathlib import Path
 
 from effnet_course.home import home
+from effnet_course.shares import wilson
 
 QUESTIONS = Path(__file__).with_name("questions")
 
@@ -330,7 +331,7 @@ def _calibrated(pairs: list[tuple[float, bool]]) -> str:
     said = f"Of {guesses} {right} {was} right, {share:.0f} %; on average you said {sure:.0f} %."
     if count < ENOUGH:
         return f"{said} That is too few to show a pattern; from about twenty on it does."
-    low, high = wilson(right, count)
+    low, high = _percent(right, count)
     said += f" The 95 % interval of the share is {low:.0f} to {high:.0f} %"
     if low <= sure <= high:
         return f"{said}: it holds what you said, so there is no sign that you are too sure or too careful."
@@ -338,12 +339,9 @@ def _calibrated(pairs: list[tuple[float, bool]]) -> str:
     return f"{said}, and what you said lies outside: you are {word}, by about {abs(sure - share):.0f} points."
 
 
-def wilson(right: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share, in percent. E. B. Wilson, 1927. Lesson 09."""
-    share, weight = right / count, z * z / count
-    middle = (share + weight / 2) / (1 + weight)
-    half = z / (1 + weight) * math.sqrt(share * (1 - share) / count + weight / 4 / count)
-    return 100 * max(0.0, middle - half), 100 * min(1.0, middle + half)
+def _percent(right: int, count: int) -> tuple[float, float]:
+    low, high = wilson(right, count)
+    return 100 * low, 100 * high
 
 
 def _surest_misses(found: dict[str, tuple[float, bool]], most: int = 3) -> list[str]:
@@ -363,12 +361,12 @@ def _calibration_picture(bins: list[tuple[float, int, int]], sentence: str) -> s
     marks.append(svg.line([(x(0), y(0)), (x(100), y(100))], dash="5 4", opacity=0.6))
     marks.append(svg.text(8, 352, "Dashes: right as often as said. Below them: too sure; above: too careful.", size=11))
     for sure, right, count in bins:
-        low, high = wilson(right, count)
+        low, high = _percent(right, count)
         marks.append(svg.line([(x(sure), y(low)), (x(sure), y(high))], svg.BLUE, 2, opacity=0.6))
     for sure, right, count in bins:
         at, height = x(sure), y(100 * right / count)
         marks.append(svg.point(at, height, svg.BLUE))
-        marks.append(svg.text(at, y(wilson(right, count)[1]) - 6, f"{right} of {count}", anchor="middle", size=11))
+        marks.append(svg.text(at, y(_percent(right, count)[1]) - 6, f"{right} of {count}", anchor="middle", size=11))
     return svg.picture(460, 362, sentence, *marks, title="How sure you were, and how often right")
 
 

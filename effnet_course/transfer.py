@@ -8,7 +8,6 @@ Derived in lesson 09.
 
 import copy
 import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from effnet_course.arch import VARIANTS
 from effnet_course.download import Corrupt, DataError, Pace, Remote, obtain
 from effnet_course.home import home
+from effnet_course.shares import wilson as wilson
 
 # ---- parts, and what of them learns ----
 
@@ -134,20 +134,6 @@ def linear_probe(values: np.ndarray, labels: np.ndarray, strength: float = 0.03)
     if len(classes) == 2:  # scikit-learn gives one score then
         weights, bias = np.hstack([-weights / 2, weights / 2]), np.array([-bias[0] / 2, bias[0] / 2])
     return Probe(mean, spread, weights, bias)
-
-
-def wilson(correct: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """95 % interval of a share, as (low, high) between 0 and 1, from so many right out of `count`.
-
-    E. B. Wilson, 1927: the shares p that lie within z of their own standard deviations, sqrt(p (1 - p) / count), of
-    what was seen. Raises ValueError where there is nothing to count.
-    """
-    if not 0 <= correct <= count or count < 1:
-        raise ValueError(f"{correct} right of {count}: give 0 <= correct <= count, and count at least 1.")
-    share = correct / count
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z / (1 + z**2 / count) * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    return (0.0 if correct == 0 else middle - half), (1.0 if correct == count else middle + half)
 
 
 # ---- weights trained on ImageNet ----

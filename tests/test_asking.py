@@ -9,7 +9,8 @@ import re
 
 import pytest
 
-from effnet_course import asking
+from effnet_course import asking, svg
+from effnet_course.shares import wilson
 
 LESSONS = sorted(path.stem for path in asking.QUESTIONS.glob("*.toml"))
 POWERS = ["10^5", "10^6", "10^7", "10^8", "10^9"]
@@ -143,6 +144,10 @@ def test_choices_without_an_order_are_right_or_not(shown):
     assert revealed(shown, "depth", "width", ["depth", "width"]).endswith("The answer: width. Not right.")
 
 
+def test_numbers_out_of_order_are_no_steps(shown):
+    assert revealed(shown, "10^7", "10^5", ["10^7", "10^5"]).endswith("The answer: 10^5. Not right.")
+
+
 @pytest.mark.parametrize(
     ("value", "answer", "said"),
     [
@@ -252,11 +257,42 @@ def test_many_guesses_show_who_is_too_sure(shown):
     for number in range(30):
         guessed(f"k{number}", "10^8" if number < 9 else "10^7", 80 if number % 2 else 95, "10^8")
     said = repr(asking.calibration())
-    low, high = asking.wilson(9, 30)
+    low, high = (100 * bound for bound in wilson(9, 30))
     assert said.startswith("Of 30 guesses 9 were right, 30 %; on average you said 88 %.")
     assert f"is {low:.0f} to {high:.0f} %" in said and "you are too sure, by about 58 points" in said
     assert " 80 % sure: right in 4 of 15" in said and " 95 % sure: right in 5 of 15" in said
     assert said.count("95 % sure: Question k") == 3  # the surest misses
+
+
+def test_from_ten_guesses_on_a_pattern_is_said(shown):
+    for number in range(9):
+        guessed(f"k{number}", "10^7", 95, "10^8")
+    assert "too few" in repr(asking.calibration())
+    guessed("k9", "10^7", 95, "10^8")
+    assert "you are too sure" in repr(asking.calibration())
+
+
+def test_only_a_miss_that_was_thought_likely_is_worth_another_look(shown):
+    for key, confidence in (("a", 40), ("b", 60), ("c", 80)):
+        guessed(key, "10^7", confidence, "10^8")
+    assert repr(asking.calibration()).splitlines()[-2:] == ["c, 80 % sure: Question c?", "b, 60 % sure: Question b?"]
+    assert "Question a?" not in repr(asking.calibration())
+
+
+def test_in_the_picture_a_point_stands_at_the_share_and_a_line_spans_its_interval(shown):
+    for number in range(4):
+        guessed(f"k{number}", "10^8" if number else "10^7", 80, "10^8")
+    html = asking.calibration()._repr_html_()
+    x, y = svg.Scale(0, 100, 62, 392), svg.Scale(0, 100, 300, 24)
+    low, high = (100 * bound for bound in wilson(3, 4))
+    assert svg.point(x(80), y(75), svg.BLUE) in html
+    assert svg.line([(x(80), y(low)), (x(80), y(high))], svg.BLUE, 2, opacity=0.6) in html
+
+
+def test_the_confidences_on_offer_begin_at_a_guess_in_the_dark():
+    offered = {count: [p for _, p in asking.Prediction("k", "q", POWERS[:count])._levels()] for count in (2, 3, 5)}
+    assert offered == {2: [50, 60, 80, 95], 3: [33, 40, 60, 80, 95], 5: [20, 40, 60, 80, 95]}
+    assert [p for _, p in asking.Prediction("k", "q")._levels()] == [10, 40, 60, 80, 95]
 
 
 def test_confidence_that_fits_is_not_blamed(shown):
@@ -289,14 +325,6 @@ def test_the_first_answer_counts_and_broken_lines_do_not(home, shown):
     (home / "guesses.jsonl").write_text("\n".join(lines))
     assert asking.judged() == {"['a']": (60, True), "e": (80, False)}
     assert "Of 2 guesses 1 was right" in repr(asking.calibration())
-
-
-def test_wilson_is_what_scipy_says():
-    from scipy.stats import binomtest
-
-    for right, count in ((0, 3), (9, 30), (12, 12)):
-        theirs = binomtest(right, count).proportion_ci(method="wilson")
-        assert asking.wilson(right, count) == pytest.approx((100 * theirs.low, 100 * theirs.high), abs=0.01)
 
 
 def test_the_picture_says_what_the_sentence_says_and_escapes_questions(shown):

@@ -30,15 +30,16 @@ MAY = {
     "atlas": "arch cost model train recipe home",
     "search": "arch cost",
     "features": "",
-    "transfer": "arch atlas download home model train",
+    "shares": "",
+    "transfer": "arch atlas download home model shares train",
     "corruptions": "",
     "deploy": "",
     "compress": "",
     "runner": "arch cost data recipe atlas",
     "explain": "arch model data train atlas",
-    "figures": "arch cost svg",
+    "figures": "arch cost search svg",
     "explorers": "arch cost recipe search svg",
-    "asking": "home svg",
+    "asking": "home shares svg",
     "capstone_board": "search svg",
     "capstone": "arch asking capstone_board compress cost data deploy home model recipe train",
     "progress": "asking exercises",
@@ -46,14 +47,14 @@ MAY = {
     "exercises": "checking",
     "doctor": "home data",
     "authoring": "checking exercises",
-    "variant": "checking exercises",
-    "grading": "checking exercises svg variant",
+    "variant": "checking exercises home",
+    "grading": "checking exercises home svg variant",
     "cli": "home data doctor atlas runner authoring grading checking exercises asking progress variant",
 }
 # The one arrow that runs up, when a check is made: checking loads a sheet by its number.
 LATE = {("checking", "exercises")}
 TAUGHT = "arch cost model data train atlas search"  # what a sheet of exercises may import besides
-STANDARD_LIBRARY_ONLY = ("__init__", "home", "arch", "cost", "svg", "recipe")
+STANDARD_LIBRARY_ONLY = ("__init__", "home", "arch", "cost", "svg", "recipe", "shares")
 HEAVY = {"torch", "torchvision", "matplotlib", "fvcore"}
 HEAVY_AT_TOP = dict.fromkeys(("model", "compress", "ingredients", "train", "features"), {"torch"})
 HEAVY_AT_TOP["figures"] = {"matplotlib"}

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import test_train as t
 import torch
+from scipy.stats import binomtest
 
-from effnet_course import explain, ingredients, train, transfer
+from effnet_course import data, explain, ingredients, train, transfer
 from effnet_course.arch import NANO, VARIANTS
 from effnet_course.atlas import network
 from effnet_course.download import DataError, Pace, Remote
@@ -206,7 +207,9 @@ def test_wilson_s_interval_holds_the_shares_within_two_deviations():
         for p in (low, high):
             if 0 < p < 1:
                 assert abs(p - correct / count) == pytest.approx(1.96 * (p * (1 - p) / count) ** 0.5)
-    assert transfer.wilson(27, 30) == pytest.approx((0.7438, 0.9654), abs=1e-4)
+    for correct, count in ((0, 3), (9, 30), (12, 12)):
+        theirs = binomtest(correct, count).proportion_ci(method="wilson")
+        assert transfer.wilson(correct, count) == pytest.approx((theirs.low, theirs.high), abs=1e-4)
     with pytest.raises(ValueError, match="count at least 1"):
         transfer.wilson(0, 0)
 
@@ -225,6 +228,20 @@ def test_on_the_last_map_grad_cam_is_the_classifier_s_weights_over_its_size():
         wanted = torch.einsum("c,nchw->nhw", model.classifier.weight[2], maps).relu() / maps.shape[2] / maps.shape[3]
     assert cam.shape == tuple(wanted.shape) and np.allclose(cam, wanted, atol=1e-6)
     assert not any(m._forward_hooks for m in model.modules())
+
+
+def test_a_part_held_in_eval_mode_stays_there_when_others_look_at_the_network():
+    model = t.network().train()
+    model.stem.eval()
+    modes = [m.training for m in model.modules()]
+    explain.grad_cam(model, torch.randn(1, 3, 8, 8))
+    assert [m.training for m in model.modules()] == modes
+    images = data.shapes("train", 20, 8)
+    transfer.features(model, images)
+    assert [m.training for m in model.modules()] == modes
+    with pytest.raises(RuntimeError):
+        transfer.features(model, replace(images, pixels=images.pixels[:, :, :, :2]))
+    assert [m.training for m in model.modules()] == modes, "after an error, too"
 
 
 def test_grad_cam_goes_to_any_layer_and_any_class():
@@ -301,7 +318,7 @@ def server(b0_file, tmp_path, monkeypatch):
 
 
 def get(server):
-    return transfer.pretrained("b0", Pace(connect=1, silence=1, slow=0), server.weights)
+    return transfer.pretrained("b0", Pace(connect=5, silence=5, slow=0), server.weights)
 
 
 def test_weights_are_fetched_once_verified_and_give_torchvision_s_outputs(server, b0_file, tmp_path):
