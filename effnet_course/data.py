@@ -397,7 +397,7 @@ _given_up: dict[Path, str] = {}
 def pictures(split: str = "train", resolution: int = 32) -> Images:
     """What a lesson trains on: CIFAR-10 if it is here or can be fetched, else Shapes.
 
-    Prints one line that says which and why.
+    Prints one line that says which and, the first time, why.
     Only "train" and "validation": nothing is ever chosen by looking at test images, so those have a door of
     their own, `cifar10("test")`. Raises ValueError for another split.
     """
@@ -410,10 +410,11 @@ def pictures(split: str = "train", resolution: int = 32) -> Images:
     try:
         images = cifar10(split, resolution, root, download=root not in _given_up, patient=False)
     except DataError as error:
-        reason = _given_up.setdefault(root, str(error))
+        why = "" if root in _given_up else f" Real photos are not here: {error} To get them: effnet-course data cifar10"
+        _given_up.setdefault(root, str(error))
         # Knobs at which a short run on small pictures learns about as much as it does of CIFAR-10.
         images = shapes(split, resolution=resolution, detail=0.2, extent=0.2, variety=0.2)
-        print(f"{images.note} Real photos are not here: {reason} To get them: effnet-course data cifar10")
+        print(images.note + why)
     else:
         print(images.note)
     return images

@@ -30,12 +30,14 @@ def folder(
     of the class are named and left out.
 
     Raises DataError where the folder is missing or empty, has fewer than two classes, a class has fewer than five
-    images, or the same file lies in two classes.
+    images, the same file lies in two classes, or `share` or `resolution` makes no sense.
     """
     path = Path(path).expanduser()
     if not path.is_dir():
         what = "is a file, not a folder" if path.exists() else "is not there"
         raise DataError(f"{path} {what}. Give the folder that holds one sub-folder for each class.")
+    if resolution < 1:
+        raise DataError(f"resolution is {resolution}; it is the side of an image in pixels, 1 or more.")
     if not 0 < share < 1:
         raise DataError(f"share is {share}; it is the part of the images kept for validation, between 0 and 1.")
     classes = sorted((p for p in path.iterdir() if p.is_dir() and not p.name.startswith(".")), key=lambda p: _name(p))

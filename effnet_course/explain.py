@@ -96,7 +96,7 @@ def recorded_gates(name: str = "nano-16px") -> dict:
 class Field(NamedTuple):
     """How much of the image one number of a feature map is computed from, squeeze-and-excitation left out."""
 
-    name: str  #: the part that writes the map: "stem", "stage 3.0", ..., "head"
+    name: str  #: the part that writes the map: "stem", "stage 3.1", ..., "head"
     side: int  #: pixels of the image, height and width
     step: int  #: pixels of the image from one position of the map to the next
 
@@ -111,7 +111,7 @@ def theoretical_field(architecture: Architecture) -> list[Field]:
     Field(name='stem', side=3, step=2)
     """
     layers = [("stem", 3, architecture.stem_stride)]
-    layers += [(f"stage {b.stage + 2}.{b.index}", b.kernel, b.stride) for b in architecture.blocks()]
+    layers += [(f"stage {b.stage + 2}.{b.index + 1}", b.kernel, b.stride) for b in architecture.blocks()]
     side, step, fields = 1, 1, []
     for name, kernel, stride in (*layers, ("head", 1, 1)):
         side += (kernel - 1) * step
@@ -175,15 +175,16 @@ def grad_cam(model, images, classes=None, layer: str = "head") -> np.ndarray:
     """
     import torch
 
+    from effnet_course.model import evaluating
+
     modules = dict(model.named_modules())
     if layer not in modules or layer == "":
         there = ", ".join(name for name, _ in model.named_children())
         raise LookupError(f"There is no layer {layer!r}. There are: {there}, and what is in them, such as blocks.0.")
-    kept, was_training = [], model.training
+    kept = []
     hook = modules[layer].register_forward_hook(lambda module, inputs, output: (kept.append(output), output.clone())[1])
     try:
-        model.eval()
-        with torch.enable_grad():
+        with evaluating(model), torch.enable_grad():
             logits = model(images.detach().clone().requires_grad_())
             if not kept or kept[0].ndim != 4 or kept[0].shape[2:] == (1, 1):
                 raise LookupError(f"The output of {layer!r} is no map (N, C, h, w). Take one before the pooling.")
@@ -195,6 +196,5 @@ def grad_cam(model, images, classes=None, layer: str = "head") -> np.ndarray:
             [slopes] = torch.autograd.grad(wanted, kept[0])
     finally:
         hook.remove()
-        model.train(was_training)
     weights = slopes.mean((2, 3), keepdim=True)  # (N, C, 1, 1)
     return (weights * kept[0]).sum(1).relu().detach().cpu().numpy()

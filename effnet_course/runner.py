@@ -286,7 +286,7 @@ def run(
         outcome = Outcome(there=len(jobs) - len(todo))
         if not _first():
             report = _silent
-        report(f"{len(jobs)} runs: {outcome.there} are there, {len(todo)} to make.")
+        report(f"Runs: {len(jobs)}; {outcome.there} are there, {len(todo)} to make.")
         began = time.monotonic()
         results = stack.enter_context(closing(_results(todo, executor, trainer, work, threads)))
         for job, result in results:

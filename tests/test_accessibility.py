@@ -2,6 +2,7 @@
 is said by colour or a sign alone. What a browser shows of it is looked at in test_book.py.
 """
 
+import html
 import inspect
 import json
 import re
@@ -9,6 +10,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from effnet_course import figures, svg
 from effnet_course.figures import base
@@ -95,6 +97,28 @@ def test_every_figure_is_a_picture_with_words():
             assert returned in (base.Picture, "Picture"), f"figures.{name} returns {returned}"
 
 
+def test_a_figure_hands_its_words_to_the_page_and_to_a_terminal():
+    words = 'a < b & "c"'
+    made = base.Picture(Figure((1, 1)), words)
+    assert html.unescape(re.search(r'<img [^>]*alt="([^"]*)"', made._repr_html_())[1]) == words == repr(made)
+
+
+WITHOUT_WORDS = re.compile(r"""!\[\s*\]|<img(?![^>]*\balt=["'][^"'>]*\w)""")
+
+
+@pytest.mark.parametrize(("text", "found"), [
+    ("![](a.png)", True), ("![ ](a.png)", True), ("![][a]", True), ("![a curve](a.png)", False),
+    ("<img src='a.png'>", True), ('<img alt="" src="a.png">', True), ('<img src="a.png" alt="a curve">', False),
+])  # fmt: skip
+def test_a_picture_without_words_is_found(text, found):
+    assert bool(WITHOUT_WORDS.search(text)) == found
+
+
+@pytest.mark.parametrize("path", [path for path in WRITTEN if path.suffix == ".md"], ids=lambda path: path.stem)
+def test_pictures_of_a_document_carry_words(path):
+    assert not WITHOUT_WORDS.search(path.read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}/{path.stem[:2]}")
 def test_pictures_of_a_notebook_carry_words_and_its_headings_are_in_order(path):
     cells = json.loads(path.read_text())["cells"]
@@ -104,7 +128,7 @@ def test_pictures_of_a_notebook_carry_words_and_its_headings_are_in_order(path):
             drawn = re.findall(r"\bplt\.|\.imshow\(|\bdisplay\(Image|matplotlib|<img|<svg", text)
             assert not drawn, f"{drawn}: draw it by a function of effnet_course.figures, which gives it words"
         else:
-            assert re.findall(r"!\[\s*\]\(|<img(?![^>]*\balt=)", text) == [], "a picture without words"
+            assert not WITHOUT_WORDS.search(text), "a picture without words"
     prose = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     prose = re.sub(r"(?ms)^```.*?^```", "", prose)
     levels = [len(found) for found in re.findall(r"(?m)^(#+) ", prose)]

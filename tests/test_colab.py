@@ -51,7 +51,9 @@ def test_every_notebook_has_the_same_first_cell():
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}/{path.stem[:2]}")
 def test_the_link_to_colab_leads_to_this_notebook(path):
-    (link,) = set(re.findall(r"https://colab\.research\.google\.com/[^)\s]*", "\n".join(cells(path, "markdown"))))
+    text = "\n".join(cells(path, "markdown"))
+    (link,) = re.findall(r"\[Open in Colab\]\((https://colab\.research\.google\.com/[^)\s]*)\)", text)
+    assert text.count("colab.research.google.com") == 1
     start = ADDRESS.replace("https://github.com", "https://colab.research.google.com/github") + "/blob/main/"
     assert link.startswith(start)
     assert ROOT / link.removeprefix(start) == path

@@ -495,6 +495,15 @@ def test_pictures_fall_back_on_shapes_and_say_so_in_one_line(capsys):
     assert said.startswith("Shapes, ") and said.count("\n") == 1
     for part in ("EFFNET_OFFLINE", "effnet-course data cifar10"):
         assert part in said
+    found = data.pictures("validation", 16)
+    assert capsys.readouterr().out == found.note + "\n"  # once is enough
+
+
+def test_most_of_the_shapes_that_lessons_fall_back_on_do_not_look_like_their_class():
+    """As lesson 00 says under its contact sheet."""
+    scene = data._shapes.scenes("train", 2000, 0.2, 0.2, 0.2)
+    shown = (scene.way == 0) & (scene.mark == scene.label)
+    assert 0.2 < shown.mean() < 0.3 and {0, 1, 2} == set(scene.way.tolist())
 
 
 def test_a_dataset_that_does_not_exist_is_named():

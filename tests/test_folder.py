@@ -128,3 +128,5 @@ def test_folders_that_won_t_do_are_explained(two, tmp_path):
         data.folder(two)
     with pytest.raises(DataError, match="between 0 and 1"):
         data.folder(two, share=1)
+    with pytest.raises(DataError, match="resolution is 0"):
+        data.folder(two, 0)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -43,6 +44,7 @@ def headings(notebook: Path) -> dict[str, int]:
     return found
 
 
+@cache
 def cells(notebook: Path) -> list[tuple[str, str]]:
     found = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     return [(cell["cell_type"], "".join(cell["source"])) for cell in found]
@@ -59,9 +61,9 @@ def entries() -> list[list[str]]:
 
 
 def links() -> list[tuple[str, str, str]]:
-    """(first cell of the row, notebook, anchor)"""
-    link = re.compile(r"\]\(\.\./([^#)]+)#([^)]+)\)$")
-    return [(row[0], *found.groups()) for row in entries() if (found := link.search(row[3]))]
+    """(first cell of the row, notebook, anchor); what stands in the brackets is the lesson's number."""
+    link = re.compile(r"^\[(?=(\d\d)\])..\]\(\.\./(?=notebooks/\1_)([^#)]+)#([^)]+)\)$")
+    return [(row[0], *found.groups()[1:]) for row in entries() if (found := link.search(row[3]))]
 
 
 def symbols() -> dict[str, tuple[str, int]]:
@@ -100,19 +102,48 @@ def normal(words: str) -> str:
     return words.lower().strip(" .,:;").removesuffix("s")
 
 
-def known() -> set[str]:
+def forms(term: str) -> set[str]:
     """Every way a term is written: whole, what is in its brackets, what stands between its commas, its first word."""
     found = set()
-    for row in entries():
-        term = row[0]
-        inside = re.findall(r"\(([^)]*)\)", term)
-        outside = re.sub(r"\s*\([^)]*\)", "", term)
-        for part in [outside, *inside]:
-            pieces = re.split(r", | and ", part)
-            for piece in (part, *pieces):
-                short = re.sub(r" (convolution|images|mbconv|interval|spread)$", "", piece.lower())
-                found |= {normal(piece), normal(short)}
+    inside = re.findall(r"\(([^)]*)\)", term)
+    outside = re.sub(r"\s*\([^)]*\)", "", term)
+    for part in [outside, *inside]:
+        pieces = re.split(r", | and ", part)
+        for piece in (part, *pieces):
+            short = re.sub(r" (convolution|images|mbconv|interval|spread)$", "", piece.lower())
+            found |= {normal(piece), normal(short)}
+    return found
+
+
+def known() -> set[str]:
+    found = {form for row in entries() for form in forms(row[0])}
     return found | {normal(w) for w in ("share", "expand", "test", "mac")}
+
+
+def section(notebook: Path, anchor: str) -> str:
+    """Markdown and code from a heading to the next one that is not below it."""
+    found, level = [], 0
+    for kind, text in cells(notebook):
+        for line in text.splitlines():
+            heading = re.match(r"(#+) ", line) if kind == "markdown" else None
+            if heading and level and len(heading[1]) <= level:
+                return "\n".join(found)
+            if heading and re.sub(r"[*`]", "", line.lstrip("# ")).strip().replace(" ", "-") == anchor:
+                level = len(heading[1])
+            if level:
+                found.append(line)
+    return "\n".join(found)
+
+
+SAID_AS = {"running statistics": "running mean"}
+
+
+@pytest.mark.parametrize(("term", "path", "anchor"), links(), ids=lambda value: value[:30])
+def test_where_a_link_leads_the_term_is_spoken_of(term, path, anchor):
+    """One form of it, by the beginnings of its words: a fold of norms is there as `Fold the norms`."""
+    text = re.sub(r"[*\s]+", " ", section(ROOT / path, unquote(anchor)).lower())
+    said = [re.findall(r"[\w']+", form) for form in forms(SAID_AS.get(term, term)) | {term.lower()}]
+    assert any(words and all(word[:5] in text for word in words) for words in said), f"{term}: not under {anchor}"
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)

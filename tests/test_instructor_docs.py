@@ -73,6 +73,14 @@ def test_what_the_guide_says_of_sheets_is_so():
         assert f"{low} to {high} {text}" in GUIDE
 
 
+def test_what_the_guide_says_of_variants_is_so():
+    varying = {exercise.id: exercise for number in sheets() for exercise in sheet(number) if exercise.varies}
+    [said] = re.findall(r"\*\*Variants\.\*\*(.*)", GUIDE)
+    assert re.findall(r"\d\d\.\d", said) == list(varying)
+    counts = {len(exercise.varies.values) for exercise in varying.values()}
+    assert counts == {5} and "there are five for each of these exercises" in GUIDE
+
+
 def _ends(numbers):
     numbers = list(numbers)
     return min(numbers), max(numbers)
@@ -89,6 +97,10 @@ def test_every_question_in_words_has_a_rubric_with_an_answer_at_each_mark(number
     rubric = (DOCS / f"rubrics/{number}.md").read_text()
     marks = re.findall(r"(?m)^\*\*(\d) points?\.\*\*", rubric)
     assert marks == ["4", "3", "2", "1", "0"]
+    asked = re.search(r"(?s)\n\n\*(?!\*)(.*?)\*\n\n", rubric)[1]
+    words = SHEETS[number].partition("# ## In words")[2]
+    number_ = re.compile(r"\d[\d,]*\d(?:\.\d+)?|\d")
+    assert set(number_.findall(asked)) <= set(number_.findall(words)), "the rubric is of the sheet's own question"
 
 
 def sections(text):

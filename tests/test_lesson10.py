@@ -2,10 +2,12 @@
 
 import json
 import math
+import re
 import time
 import xml.etree.ElementTree as ET
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +17,8 @@ from effnet_course.arch import VARIANTS
 from effnet_course.cost import network_cost
 from effnet_course.explorers import lesson10
 from effnet_course.search import pareto
+
+LESSON = (Path(__file__).parent.parent / "source/lessons/10_efficiency_frontier.py").read_text()
 
 QUESTIONS = Path(explorers.__file__).parents[1] / "questions/10.toml"
 ROWS = json.loads((atlas.RECORDS / "published.json").read_text())["rows"]
@@ -164,3 +168,27 @@ def test_the_figures_say_what_they_draw():
     assert "one small, 1 x 60.0, two averaged, 2 x 62.0, wider 64.0" in figures.ensembles(
         [("Shapes", [59.0, 61.0], [62.0], {"wider": np.array([64.0])})]).text  # fmt: skip
     assert "No answers recorded yet" in figures.ensembles([]).text
+
+
+def test_what_the_lesson_says_of_ensembles_is_so():
+    cell = re.search(r"(?ms)^from itertools import combinations\n.*?(?=^# %% \[markdown\])", LESSON)[0]
+    study = [run for run in atlas.runs() if run.study == "cifar10-short"]
+    revealed = []
+    which = SimpleNamespace(choices=[0, 1, 2], reveal=lambda choice, why: revealed.append(choice))
+    names = {"atlas": atlas, "json": json, "points": atlas.summary(study), "which": which}
+    exec(re.sub(r"(?m)^# %%.*$|^figures\..*$", "", cell), names)
+    assert revealed == [2], "it depends on which big one"
+    for dataset, (alone, pairs, _) in names["found"].items():
+        kept = atlas.RECORDS / "answers" / f"ensemble-{dataset.lower().replace('-', '')}.safetensors"
+        _, _, card = names["answers"](kept)
+        assert alone == pytest.approx([row["top1"] for row in card["small"]], abs=0.4)
+        assert np.mean(pairs) > np.mean(alone)
+    alone, pairs, big = names["found"]["CIFAR-10"]
+    mean = {name: np.mean(values) for name, values in big.items()}
+    deeper, wider, sharper, compound = (next(v for k, v in mean.items() if k.startswith(name))
+                                        for name in ("depth", "width", "resolution", "compound"))  # fmt: skip
+    both = np.mean(pairs)
+    assert both - np.mean(alone) == pytest.approx(2.3, abs=0.05) and deeper < np.mean(alone) < both < sharper - 3
+    assert abs(wider - both) < 1.2 and abs(compound - both) < 1.2
+    alone, pairs, big = names["found"]["Shapes"]
+    assert 4.4 < np.mean(next(iter(big.values()))) - np.mean(pairs) < 5.5

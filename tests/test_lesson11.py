@@ -2,14 +2,13 @@
 
 import importlib.util
 import json
-import math
 import xml.etree.ElementTree as ET
 from itertools import product
 from pathlib import Path
 
 import pytest
 
-from effnet_course import atlas, explorers
+from effnet_course import atlas, compress, explorers
 from effnet_course.explorers import lesson11
 
 QUESTIONS = Path(explorers.__file__).parents[1] / "questions/11.toml"
@@ -113,10 +112,32 @@ def test_the_figures_say_what_they_draw():
     assert "a: 79.0 at 8, 17.3 at 4; float32 79.1" in said
     assert "Nothing recorded yet" in figures.bits_curves({}).text
     assert "least at 2.00, 2.0 times less" in figures.clipping_error([1, 2, 4], [5.0, 1.0, 0.0], [0.5, 1.0, 4.0]).text
-    row = {"name": "whole", "bytes": 649420, "test": 79.42, "ms_1": [1.5, 1.4, 1.6]}
+    row = {"name": "whole", "bytes": 649420, "validation": 79.42, "ms_1": [1.5, 1.4, 1.6]}
     assert "whole: 649 kB, 79.4 %, 1.50 ms" in figures.compression_steps([row]).text
     assert "Nothing recorded yet" in figures.compression_steps([]).text
-    assert math.isfinite(row["test"])
+
+
+def test_what_the_lesson_says_of_unequal_filters_and_of_bits_is_so():
+    nano, _ = atlas.network("nano-16px")
+    ratios = {}
+    for name, layer in compress.layers(compress.folded(nano)).items():
+        kind = next((kind for kind in ("expand", "depthwise", "reduce", "restore", "project") if kind in name), None)
+        if kind and name.startswith("blocks"):
+            largest = layer.weight.data.flatten(1).abs().amax(1)
+            ratios.setdefault(int(name.split(".")[1]) + 1, {})[kind] = float(largest.max() / largest.median())
+    leaders = [max(ratios[block], key=ratios[block].get) for block in sorted(ratios)]
+    assert leaders == ["depthwise"] * 2 + ["restore"] * 6
+    record = json.loads((atlas.RECORDS / "compression.json").read_text())
+    steps = {row["name"]: row["validation"] for row in record["steps"]}
+    whole = steps["as trained, float32"]
+    assert whole == 80.08 and {record["settings"][part]["validation"] for part in ("bits", "steps")} == {5000}
+    assert record["settings"]["steps"]["epochs"] == 3
+    half = "half of the 1x1 weights zero"
+    assert steps[f"{half}, packed float16"] < whole and round(steps[f"{half}, tuned, packed float16"] - whole, 1) == 0.5
+    assert steps["half of the hidden channels"] < 35
+    assert round(whole - steps["half of the hidden channels, tuned"], 1) == 2.4
+    macs = {row["name"]: row["macs"] for row in record["steps"]}
+    assert round(1 - macs["half of the hidden channels, tuned"] / macs["as trained, float32"], 2) == 0.45
 
 
 def test_what_the_lesson_says_of_two_other_runtimes_was_recorded():

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from traitlets.config import Config
 
 from effnet_course import authoring, checking, cli
 from effnet_course.exercises import sheet
@@ -44,16 +45,20 @@ def test_a_source_s_points_are_the_sheet_s_and_its_opening_is_the_students(cours
         name = exercise.id.replace(".", "-")
         assert graded[f"{name}-check"]["points"] == exercise.points and graded[f"{name}-check"]["locked"]
         assert graded[name]["solution"] and not graded[name]["grade"]
+    assert len(graded) == sum(bool(marks(cell)) for cell in cells(file)), "nbgrader goes by ids: each is there once"
+    assert all(mark["schema_version"] == 3 and not mark["task"] for mark in graded.values())
     by_hand = [mark for mark in graded.values() if mark["grade"] and mark["solution"]]
     assert len(by_hand) == 1 and by_hand[0]["points"] > 0
+    assert not any(mark["locked"] for mark in graded.values() if mark["solution"]), "nbgrader puts locked cells back"
 
 
 def test_the_sources_and_the_configuration_are_valid(course):
     nbformat = pytest.importorskip("nbformat")
     for file in course.rglob("*.ipynb"):
         nbformat.validate(nbformat.read(file, as_version=4))
-    compile((course / "nbgrader_config.py").read_text(), "nbgrader_config.py", "exec")
-    assert authoring.STUB in (course / "nbgrader_config.py").read_text().replace("\\", "")
+    settings = Config()
+    exec((course / "nbgrader_config.py").read_text(), {"get_config": lambda: settings})
+    assert settings.ClearSolutions == {"code_stub": {"python": authoring.STUB}, "text_stub": ""}
 
 
 def test_the_command_keeps_a_configuration_that_is_there(tmp_path, capsys):

@@ -1,17 +1,22 @@
 """How the notebooks are executed: off the network, compared with what is recorded, within their budgets."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import budgets
+import conftest
 import nbformat
 import offline
 import pytest
 from budgets import Measured
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from effnet_course.exercises import sheet
 
 TESTS = Path(__file__).parent
 NO_NETWORK = """\
@@ -143,6 +148,30 @@ def test_the_average_counts_core_seconds():
     assert budgets.average_breach([]) is None
     assert budgets.average_breach([measured(core_seconds=80), measured(core_seconds=9)]) is None
     assert "46 core-seconds" in budgets.average_breach([measured(core_seconds=80), measured(core_seconds=12)])
+
+
+@pytest.mark.parametrize(("core_seconds", "status"), [(45, pytest.ExitCode.OK), (46, pytest.ExitCode.TESTS_FAILED)])
+def test_the_average_decides_how_the_run_ends(core_seconds, status, monkeypatch):
+    session = SimpleNamespace(config=SimpleNamespace(effnet_network=""), exitstatus=pytest.ExitCode.OK)
+    monkeypatch.setattr(conftest, "_measured", lambda: [measured(core_seconds=core_seconds)])
+    conftest.pytest_sessionfinish(session)
+    assert session.exitstatus == status
+
+
+def test_core_seconds_are_those_of_ended_children_too(monkeypatch):
+    process = SimpleNamespace(pid=os.getpid(), cpu_times=lambda: (1, 2, 3, 4, 100))  # the last: waiting for a disk
+    monkeypatch.setattr(budgets.psutil, "Process", lambda pid: process)
+    assert budgets.Stopwatch().stop("n", {}, os.getpid()).core_seconds == 10
+
+
+def test_a_solved_sheet_must_pass_all_its_checks_and_a_released_one_none(tmp_path):
+    file, ids = tmp_path / "progress.jsonl", [exercise.id for exercise in sheet("01")]
+    solved, released = "solutions/01_convolution_cost.ipynb", "exercises/01_convolution_cost.ipynb"
+    assert conftest._answers(released, file) == [] and len(conftest._answers(solved, file)) == len(ids)
+    file.write_text("".join(json.dumps({"exercise": id}) + "\n" for id in ids[1:]))
+    assert conftest._answers(solved, file) == [f"{solved}: exercise {ids[0]} failed"]
+    assert conftest._answers(released, file) == [f"{released}: exercise {id} passed" for id in ids[1:]]
+    assert conftest._answers("notebooks/01_convolution_cost.ipynb", file) == []
 
 
 def test_the_table_marks_what_took_more_than_declared():

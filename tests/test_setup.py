@@ -209,6 +209,32 @@ def test_what_a_workflow_calls_exists():
             assert made or (ROOT / path).exists(), f"{file}: {path}"
 
 
+def test_each_change_and_each_week_every_test_runs_and_no_failure_is_passed_over():
+    assert not any("continue-on-error" in job for *_, job in JOBS)
+    for _, step in STEPS:  # only photos may be missing
+        assert "continue-on-error" not in step or step["run"] == ".venv/bin/effnet-course data"
+    runs = {(file, name): [step.get("run") for step in job["steps"]] for file, name, job in JOBS}
+    assert "make test" in runs["ci.yml", "test"]
+    newest = runs["weekly.yml", "newest"]
+    assert 0 <= newest.index("make lock") < newest.index("make test")
+
+
+def test_make_test_runs_every_test_and_every_notebook():
+    [recipe] = re.findall(r"(?m)^test: .*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text())
+    assert {"--nbval-lax", "tests", "notebooks", "exercises", "solutions"} <= set(recipe.split())
+    assert "||" not in recipe and not recipe.startswith("\t-") and not recipe.startswith("\t@-")
+
+
+def test_the_matrix_fails_when_one_environment_does_and_colab_s_run_the_first_cell(monkeypatch, capsys):
+    module = matrix()
+    monkeypatch.setattr(module, "run", lambda name: name != "newest")
+    for names, failed in ([], 1), (["lowest"], 0), (["lowest", "newest"], 1):
+        monkeypatch.setattr(sys, "argv", ["matrix", *names])
+        assert module.main() == failed and ("newest       FAILED" in capsys.readouterr().out) == failed
+    for name, environment in module.ENVIRONMENTS.items():
+        assert ("colab" in environment.tests) == (name != "lowest") and environment.course == ("colab" not in name)
+
+
 def test_the_matrix_of_ci_is_the_one_there_is():
     named = WORKFLOWS["ci.yml"]["jobs"]["matrix"]["strategy"]["matrix"]["environment"]
     assert named == list(matrix().ENVIRONMENTS)

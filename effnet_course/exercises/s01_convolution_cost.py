@@ -349,6 +349,10 @@ RATIO = Exercise(
             lambda in_channels, out_channels, kernel, height, width: 1 / out_channels + 1,
             "By your formula separating never saves anything. Your pointwise step does all that the standard "
             "layer does: how large is its window?"),
+        Misconception("standard step in place of the depthwise one",
+            lambda in_channels, out_channels, kernel, height, width: 1 + 1 / kernel**2,
+            "By your formula separating never saves anything. Your first step still mixes the channels, as the "
+            "second one does: how many input channels does one output of a depthwise step read?"),
     ),
     other_answers=(
         lambda in_channels, out_channels, kernel, height, width: 1 / out_channels + 1 / kernel**2,
@@ -405,6 +409,10 @@ def _widths_unguarded(kernel, share, growth):
 def _widths_no_wider(kernel, share, growth):
     width = break_even_widths(kernel, share, growth)[0]
     return width, width
+
+
+def _widths_without_the_depthwise(kernel, share, growth):
+    return break_even_widths(kernel, share, growth)[0], share ** (-1 / growth) / kernel**2
 
 
 def _widths_of_the_separable(kernel, share, growth):
@@ -470,6 +478,13 @@ BREAK_EVEN = Exercise(
         Misconception("separable layer not widened", _widths_no_wider,
             "Your second answer repeats your first: the separable layer stays as wide as it was. What "
             "becomes of the MACs it does not need?"),
+        Misconception("separable layer not widened, and a negative width where there is no tie",
+            lambda kernel, share, growth: (1 / (share - 1 / kernel**2),) * 2,
+            "Your second answer repeats your first: the separable layer stays as wide as it was. What "
+            "becomes of the MACs it does not need?"),
+        Misconception("depthwise half without MACs at the same MACs", _widths_without_the_depthwise,
+            "Your second width does not come from equal MACs. Write the separable layer's MACs down once more: is "
+            "its depthwise half in them?"),
         Misconception("growth put into the first width", _widths_growth_in_both,
             "Your first width changes with the growth. Both layers have the same width there: which of the "
             "two does the growth favour?"),
@@ -487,8 +502,8 @@ BREAK_EVEN = Exercise(
     hints=(
         "Same width: the standard layer has worth 1 for cost 1. What are the worth and the cost of the "
         "separable one? You know the cost from 01.3. They tie where worth divided by cost is the same.",
-        "Same MACs: call the standard layer's width C and the separable layer's W. Write the MACs of both "
-        "and solve for W. The image and the input channels cancel.",
+        "Same MACs: call the standard layer's width C and the separable layer's W. Write the MACs of both, "
+        "with both halves of the separable one, and solve for W. The image and the input channels cancel.",
         "Then set the two worths equal, with C and W in their places, and solve for C. What if the number "
         "you divide by is not above zero?",
     ),

@@ -173,8 +173,8 @@ FORWARD = Exercise(
             "Your block sets what is negative to nothing at all. The activation that the sheet hands you lets a little "
             "of it through."),
         Misconception("input never added", _block(adds=lambda image, project, stride: False),
-            "On the case above, input and output have the same shape. What else becomes of the input, then, beside "
-            "being expanded?"),
+            "On the case above, input and output have the same shape. What else becomes of the input, then, apart "
+            "from being expanded?"),
         Misconception("not added where nothing is expanded", _block(bare_adds=False),
             "There is no expansion in the case above, and there you do not add the input. Which of the rule's two "
             "conditions has to do with the expansion?"),
@@ -735,7 +735,8 @@ RESIDUAL = Exercise(
             "You leave out every stage's first block. Look at its stride and its channels on the case above: is there "
             "anything in the way?"),
         Misconception("stride not asked", _residuals(lambda e, s, i, o, place: i == o),
-            "You only compare channels. How large is the output of a stage's first block, beside its input?"),
+            "You only compare channels. How large is the output of a stage's first block, compared with its "
+            "input?"),
         Misconception("channels not asked", _residuals(lambda e, s, i, o, place: s == 1 or place > 0),
             "You only look at the stride. On the case above, how many channels come in and how many go out?"),
         Misconception("or for and", _residuals(lambda e, s, i, o, place: s == 1 or place > 0 or i == o),

@@ -682,7 +682,7 @@ BUGS = Exercise(
         "as was seen. `combinations(MISTAKES, 2)` from itertools gives all pairs.",
         "Begin with no mistake at all, then one, two, three. Compare all four of the things that were seen.",
     ),
-    remark="Network C is B0 as some tutorials print it. Its parameters show one of its three mistakes, its MACs the "
+    remark="Network R is B0 as some tutorials print it. Its parameters show one of its three mistakes, its MACs the "
            "second; the third is visible in no count.",
 )
 

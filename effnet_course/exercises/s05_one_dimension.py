@@ -158,6 +158,18 @@ def _cover_linear(resolution, first, kernel, stretch):
     return theory, n
 
 
+def _cover_linear_blocks(resolution, first, kernel, stretch):
+    """As `_cover_linear`, but the first layers' variances are added."""
+    theory = _cover()(resolution, first, kernel)[0]
+    step, variance, n = 1, 0.0, 0
+    for k, stride in first:
+        variance, step = variance + step**2 * (k**2 - 1) / 12, step * stride
+    more = step * math.sqrt((kernel**2 - 1) / 12)
+    while stretch * (math.sqrt(variance) + n * more) < resolution:
+        n += 1
+    return theory, n
+
+
 def _cover_one_too_few(resolution, first, kernel, stretch):
     a, b = _cover(stretch=stretch)(resolution, first, kernel)
     return max(0, a - 1), max(0, b - 1)
@@ -217,6 +229,9 @@ def cover_exercise(percent: int = 90, reach: float = 1.645, stretch: float = STR
             Misconception("deviations added in place of variances", partial(_cover_linear, stretch=stretch),
                 "In your second number the spreads of the layers add up like the steps of somebody who always walks "
                 "the same way. Here each step goes either way: what is it that adds up?"),
+            Misconception("the blocks' deviations added", partial(_cover_linear_blocks, stretch=stretch),
+                "In your second number the spreads of the added blocks add up like the steps of somebody who always "
+                "walks the same way. Here each step goes either way: what is it that adds up?"),
             Misconception("variance without the root", cover(used=lambda total: stretch * total),
                 "Your part in use grows in proportion to the number of blocks. Which unit has a variance, and which a "
                 "side?"),

@@ -210,8 +210,8 @@ CHANNELS = Exercise(
             "You take the nearest multiple of 8 and stop there. One of your layers has no channels at all, and some "
             "have lost more than a tenth of what was wanted. The rule has three parts."),
         Misconception("a tenth of the base's channels", _channels(rule=lambda n, x, channels: n < 0.9 * channels),
-            "You compare with a tenth less than the channels before scaling. What is too small here: the number "
-            "beside the old one, or beside the one that was wanted?"),
+            "You compare with a tenth less than the channels before scaling. What must not be too small: the "
+            "result compared with those, or compared with what was wanted?"),
         Misconception("at most 10 % off either way", _both_ways,
             "You also take channels away where rounding gave too many. Read the rule again: which of the two errors "
             "does it care about?"),
@@ -334,7 +334,7 @@ NETWORK = Exercise(
         Misconception("stem and head not scaled", _scaled(ends=lambda c, w: c),
             "Stem and head of your network are those of the base. They are layers with channels like any other."),
         Misconception("head not scaled", _scaled(last=lambda rows, head: head),
-            "Your stem grows and your head does not. What is different about it?"),
+            "Your stem grows and your head does not. Is there a reason to treat them differently?"),
         Misconception("head as four times the last stage", _scaled(last=lambda rows, head: 4 * rows[-1][0]),
             "Your head follows the last stage. In B0 it is four times as wide, and a well-known library builds it "
             "so. On the case above the base has another ratio, or rounding spoils it."),
@@ -652,7 +652,8 @@ BUDGET = Exercise(
         "Go up in steps as long as the next network still fits. In a `while` loop, phi has to change at each turn: "
         "otherwise it never ends, and you have to stop it (the square button, or Kernel, Interrupt).",
     ),
-    remark="The same phi fits very different budgets: parameters leave most room, MACs least.",
+    remark="A step of phi makes MACs grow most and parameters least. So twice the budget in parameters buys more steps "
+           "than twice the budget in MACs.",
 )
 
 

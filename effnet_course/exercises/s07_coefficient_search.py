@@ -38,16 +38,20 @@ def _accumulated(step: float, highest: float) -> list[float]:
     return values
 
 
-def _as_arange(step: float, highest: float) -> list[float]:  # what numpy.arange(1, highest, step) holds
-    return [1 + n * step for n in range(math.ceil((highest - 1) / step))]
+def _as_arange(step: float, stop: float) -> list[float]:  # what numpy.arange(1, stop, step) holds, to the last digit
+    return [1 + n * ((1 + step) - 1) for n in range(math.ceil((stop - 1) / step))]
+
+
+def _arange_half(step: float, highest: float) -> list[float]:
+    return _as_arange(step, highest + step / 2)
 
 
 def _one_by_one(step: float, highest: float) -> list[float]:  # what most write: 1, and n steps, in floats
     return [1 + n * step for n in range(round((highest - 1) / step) + 1)]
 
 
-def _arange_beyond(step: float, highest: float) -> list[float]:  # what numpy.arange(1, highest + step, step) holds
-    return [1 + n * step for n in range(math.ceil((highest + step - 1) / step))]
+def _arange_beyond(step: float, highest: float) -> list[float]:
+    return _as_arange(step, highest + step)
 
 
 def _steps_cut_off(step: float, highest: float) -> list[float]:  # (1.2 - 1) / 0.1 is a hair below 2
@@ -94,6 +98,13 @@ def _both(name: str, hint: str, **parts) -> tuple[Misconception, Misconception]:
     return Misconception(name, answers[0], hint), Misconception(name, answers[1], hint)
 
 
+def _costing(name: str, hint: str, cost) -> tuple[Misconception, ...]:
+    """A wrong factor of MACs, on whole numbers and on each of the usual ranges of numpy."""
+    ranges = [Misconception(name, _feasible(axis=axis, cost=cost, within=_in_floats), hint)
+              for axis in (_arange_half, _arange_beyond, _as_arange)]
+    return (*_both(name, hint, cost=cost), *ranges)
+
+
 GRIDS = [
     (0.5, [1.5, 1.5, 1.5], 2.0, 0.5),  # 1.5 exactly on the edge: alpha alone; 2.25: beta or gamma alone
     (0.1, [1.4, 1.2, 1.1], 1.4, 0.04),  # 1.44 exactly on the edge, and in floats a hair beyond it, however computed
@@ -123,21 +134,21 @@ TRIPLES = Exercise(
     reference=feasible_triples, cases=grid_cases,
     helpers=("search",),
     misconceptions=(
-        *_both("no squares",
+        *_costing("no squares",
             "You ask for three factors whose plain product is near the target. Twice as wide: does that cost twice as "
-            "many MACs?", cost=lambda a, b, c: a * b * c),
-        *_both("alpha squared as well",
+            "many MACs?", lambda a, b, c: a * b * c),
+        *_costing("alpha squared as well",
             "You treat depth like width and resolution. Twice the blocks: how many times the MACs?",
-            cost=lambda a, b, c: (a * b * c) ** 2),
-        *_both("gamma not squared",
+            lambda a, b, c: (a * b * c) ** 2),
+        *_costing("gamma not squared",
             "You let resolution count once. How many pixels has an image whose side is twice as long?",
-            cost=lambda a, b, c: a * b**2 * c),
-        *_both("beta not squared",
+            lambda a, b, c: a * b**2 * c),
+        *_costing("beta not squared",
             "You let width count once. A 1x1 layer reads channels and writes channels: what if both double?",
-            cost=lambda a, b, c: a * b * c**2),
-        *_both("alpha squared in place of beta",
+            lambda a, b, c: a * b * c**2),
+        *_costing("alpha squared in place of beta",
             "You square the growth of depth and not that of width. Which of the two meets itself in a 1x1 layer?",
-            cost=lambda a, b, c: a**2 * b * c**2),
+            lambda a, b, c: a**2 * b * c**2),
         Misconception("the edge compared in floats", _feasible(axis=_one_by_one, within=_in_floats),
             "Your loops are right. On the case above a triple lies exactly on the edge and is missing. Print how far "
             "it is from the target, with all digits. What becomes of a decimal fraction in a computer?"),

@@ -445,6 +445,9 @@ def average_exercise(lag: int = 10) -> Exercise:
             Misconception("started from zeros, updates counted from 0", averaged(start=lambda w: 0.0, skip=0, first=0),
                 "If the weight never moves, its average should be the weight. Try it with one single step: what is "
                 "your average then?"),
+            Misconception("started from zeros, the first weight left out", averaged(start=lambda w: 0.0),
+                "Your average begins at zero and never sees the first weight. After one step, before any update: what "
+                "is the average?"),
             Misconception("started from zeros and divided by what has gathered",
                 averaged(keep=lambda d, n: d, start=lambda w: 0.0, skip=0,
                          last=lambda average, n, d: average / (1 - d**n)),
@@ -927,7 +930,10 @@ REPORTED = Exercise(
             "softmax?"),
         Misconception("mean of the batches' means", _report(mean=_of_means),
             "With batches of one size all is well. In the case above the last batch is smaller: how much does each of "
-            "its images count in your result, beside the others?"),
+            "its images count in your result, compared with the others'?"),
+        Misconception("mean of the batches' means for top-k alone", _report(mean=_of_means, loss_mean=_over_images),
+            "Your loss is right, your top-k is not once the last batch is smaller. How much does each of its images "
+            "count?"),
         Misconception("mean of the batches' means for the loss alone", _report(loss_mean=_of_means),
             "Your top-k is right, your loss is not once the last batch is smaller. How much does each of its images "
             "count?"),

@@ -68,6 +68,12 @@ def _parts_sorted(parameters, factors, rate, decay):
     return [rate * f for f in table.values()], decays, list(norms)
 
 
+def _norms_twice(parameters, factors, rate, decay):
+    rates, decays, norms = part_rates(parameters, factors, rate, decay)
+    names = [name.rpartition(".")[0] for name, _ in parameters]
+    return rates, decays, [name for name in names if name in norms]
+
+
 def part_cases(seed: int) -> list[Case]:
     draw = random.Random(f"09.parts {seed}")
 
@@ -146,6 +152,8 @@ PARTS = Exercise(
             "With you, a part that learns more slowly has no weight decay any more. The factor was one of the rate."),
         Misconception("the decay scaled as well", _parts(shrink=lambda f, size, decay: f * decay if size > 1 else 0.0),
             "You scale the weight decay by the factor. It is multiplied by the rate in each step anyway."),
+        Misconception("norms named once for each parameter", _norms_twice,
+            "Rates and decays are right. Your list names a layer as often as it has parameters. How often does one hold?"),
         Misconception("no batch norm held", _parts(held=lambda factor: False),
             "You freeze the weights of a batch norm and let it go on. In training mode, which numbers does it "
             "normalise with, and which does it overwrite?"),

@@ -710,6 +710,10 @@ def _unpaired(ours, theirs):
     return math.sqrt((statistics.variance(ours) + statistics.variance(theirs)) / len(ours))
 
 
+def _two_shares(ours, theirs):
+    return math.sqrt((statistics.pvariance(ours) + statistics.pvariance(theirs)) / len(ours))
+
+
 def _unsigned(ours, theirs):
     return statistics.stdev([abs(a - b) for a, b in zip(ours, theirs, strict=True)]) / math.sqrt(len(ours))
 
@@ -847,6 +851,9 @@ ENSEMBLE = Exercise(
             lead_by=lambda ours, theirs: sum(a != b for a, b in zip(ours, theirs, strict=True))),
             "An image that only the big network has right makes your ensemble's lead larger. What is 0 minus 1?"),
         Misconception("unpaired interval", _ensemble(error=_unpaired),
+            "Your interval treats the two as if they had seen different images. They answered the same ones, and are "
+            "often right on the same."),
+        Misconception("unpaired interval, from two shares", _ensemble(error=_two_shares),
             "Your interval treats the two as if they had seen different images. They answered the same ones, and are "
             "often right on the same."),
         Misconception("divided by the number of images", _ensemble(error=lambda ours, theirs: statistics.pstdev(

@@ -739,6 +739,8 @@ PRUNE = Exercise(
             "Your gate still writes a factor for channels that are gone."),
         Misconception("squeeze width cut as well", _pruned(squeeze=lambda s, hidden, h: s * h // hidden),
             "You make the gate's inner width smaller, too. Does it have to be, for the shapes to fit?"),
+        Misconception("squeeze width cut as well, at least 1", _pruned(squeeze=lambda s, hidden, h: max(1, s * h // hidden)),
+            "You make the gate's inner width smaller, too. Does it have to be, for the shapes to fit?"),
         Misconception("only the expansion cut", _pruned(
             depthwise=lambda hidden, left: hidden, reduce=lambda hidden, left: hidden,
             restore=lambda hidden, left: hidden, project=lambda hidden, left: hidden,

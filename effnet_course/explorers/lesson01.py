@@ -78,7 +78,7 @@ def convolution_sentence(s: ConvolutionState) -> str:
         f"Standard: {standard}, at least {svg.duration(s.standard.seconds)}. "
         f"Separable: {_macs_and_parameters(s.macs, s.params)}, {s.ratio:.3g} {verdict} "
         f"(1/{s.out_channels} + 1/{s.kernel**2}), at least {svg.duration(s.seconds)}, "
-        f"{s.time_ratio:.3g} times the standard's. FLOPs for each byte moved: {per_byte}."
+        f"{s.time_ratio:.3g} times the standard's. FLOPs for each byte moved, for one image: {per_byte}."
         f"{padding if s.kernel > s.resolution else ''}"
     )
 
@@ -106,21 +106,21 @@ def _cost_bars(s: ConvolutionState) -> str:
     x = svg.Scale(0, max(1, math.ceil(max(s.ratio, s.time_ratio) - 1e-9)), 10, 325)
 
     def one(y, words, share=1):
-        return svg.text(10, y, *words, size=11) + svg.bar(10, y + 5, x(share) - 10, 14, svg.VERMILLION)
+        return svg.text(10, y, *words, size=11) + svg.bar(10, y + 5, x(share) - 10, 14, svg.BLUE)
 
     def stacked(y, words, depthwise, pointwise):
         middle, end = x(depthwise), x(depthwise + pointwise)
         bars = (
-            svg.bar(10, y + 5, middle - 10, 14, svg.BLUE),
-            svg.bar(middle, y + 5, end - middle, 14, svg.GREEN),
+            svg.bar(10, y + 5, middle - 10, 14, svg.VERMILLION),
+            svg.bar(middle, y + 5, end - middle, 14, svg.PURPLE),
         )
         return svg.text(10, y, *words, size=11) + "".join(bars)
 
     whole, depthwise, pointwise = s.standard, s.depthwise, s.pointwise
-    blue, green = ("■ ", svg.BLUE), ("■ ", svg.GREEN)
+    first, second = ("■ ", svg.VERMILLION), ("■ ", svg.PURPLE)
     marks = [
         svg.text(10, 14, "MACs and parameters", bold=True),
-        svg.text(325, 14, blue, "depthwise  ", green, "pointwise", anchor="end", size=11),
+        svg.text(325, 14, first, "depthwise  ", second, "pointwise", anchor="end", size=11),
         one(34, [f"standard: {_macs_and_parameters(whole.layer.macs, whole.layer.params)}"]),
         stacked(
             70,
@@ -135,8 +135,8 @@ def _cost_bars(s: ConvolutionState) -> str:
             190,
             [
                 f"separable: {svg.duration(s.seconds)} = ",
-                *(blue, f"{svg.duration(depthwise.seconds)} + "),
-                *(green, svg.duration(pointwise.seconds)),
+                *(first, f"{svg.duration(depthwise.seconds)} + "),
+                *(second, svg.duration(pointwise.seconds)),
             ],
             depthwise.seconds / whole.seconds,
             pointwise.seconds / whole.seconds,
@@ -156,15 +156,16 @@ def _roofline(s: ConvolutionState) -> str:
     machine = f"{_rate(s.flops_per_second, 'FLOP/s')}, {_rate(s.bytes_per_second, 'B/s')} ({s.machine})"
     marks = [
         svg.text(410, 14, "Roofline: ", anchor="end", bold=True) + svg.text(414, 14, machine),
-        svg.bottom_axis(x, 240, "FLOPs for each byte moved", top=34),
+        svg.bottom_axis(x, 240, "FLOPs for each byte moved, one image", top=34),
         svg.left_axis(y, 410, f"{name} at most", right=670),
         svg.line([(x(ridge), 240), (x(ridge), 34)], dash="2 3", opacity=0.6),
         svg.text(x(ridge) - 4, 46, "memory limits", anchor="end", size=11) if ridge >= 10 else "",
         svg.text(x(ridge) + 4, 46, "arithmetic limits", size=11) if ridge <= 300 else "",
         svg.line(roof, width=2),
     ]
-    shown = (("square", svg.VERMILLION, 8, s.standard), ("circle", svg.BLUE, 5, s.depthwise),
-             ("triangle", svg.GREEN, 5, s.pointwise))  # fmt: skip
+    # colours and signs as in the lesson's figures
+    shown = (("circle", svg.BLUE, 7, s.standard), ("square", svg.VERMILLION, 5, s.depthwise),
+             ("triangle", svg.PURPLE, 5, s.pointwise))  # fmt: skip
     marks += [
         svg.point(x(row.intensity), y(row.flops_per_second / unit), colour, shape, size, hollow=True)
         for shape, colour, size, row in shown

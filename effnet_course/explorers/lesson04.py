@@ -169,7 +169,7 @@ def table_picture(s: TableState) -> str:
         svg.text(240, bottom + 15, s.row, size=11),
         *(svg.text(10, bottom + 32 + 15 * i, line, size=11, bold=bool(s.changes)) for i, line in enumerate(lines)),
     ]
-    title = "What each part of the network costs, beside B0"
+    title = "What each part of the network costs, compared with B0"
     return svg.picture(680, bottom + 54, table_sentence(s), *marks, title=title)
 
 

@@ -177,7 +177,8 @@ def dimension_picture(s: DimensionState) -> str:
     if not s.recorded:
         marks.append(svg.text(250, 130, "no runs recorded yet", anchor="middle"))
     there = [family for family in LOOKS if any(r.family == family for r in s.recorded)]
-    marks.append(svg.legend(352, 226 - 17 * (len(there) - 1), [(LOOKS[f][0], LOOKS[f][1], f) for f in there]))
+    rows = [(*LOOKS[family], "mixture" if family == "grid" else family) for family in there]
+    marks.append(svg.legend(352, 226 - 17 * (len(there) - 1), rows))
     scale = 150 / max(s.resolution, s.field)
     image, field, left, top = s.resolution * scale, s.field * scale, 585, 115
     marks += [

@@ -19,6 +19,11 @@ PARTS = ("rate", "warmup", "schedule", "average")  # of a recipe: what the slide
 WORDS = {"label_smoothing": "label smoothing", "weight_decay": "weight decay", "warmup": "warm-up",
          "average": "moving average"}  # fmt: skip
 
+NAMES = {"schedule": {"constant": "constant rate", "staircase": "staircase"}, "norm": {"group": "group norm"},
+         "activation": {"relu": "ReLU for SiLU"}, "precision": {"float32": "float32 for bfloat16"},
+         "optimizer": {"torch-rmsprop": "RMSProp of PyTorch", "rmsprop": "RMSProp as published", "adamw": "AdamW"},
+         "early_pixels": {16: "16 px in the first half"}}  # fmt: skip
+
 
 class Arm(NamedTuple):
     """One arm of an ablation: what was changed, and top-1 of each seed in percent."""
@@ -28,12 +33,15 @@ class Arm(NamedTuple):
 
     @property
     def label(self) -> str:
-        return ", ".join(map(_said, self.changed, self.changed.values())) or "reference"
+        changed = {k: v for k, v in self.changed.items() if k != "decay_epochs" or "schedule" not in self.changed}
+        if changed == {"flip": False, "shift": 0}:
+            return "no augmentation"
+        return ", ".join(map(_said, changed, changed.values())) or "reference"
 
 
 def _said(field: str, value) -> str:
-    if field == "optimizer":
-        return str(value)
+    if value in NAMES.get(field, {}):
+        return NAMES[field][value]
     name = WORDS.get(field, field.replace("_", " "))
     if value is None or value is False or (value == 0 and field != "seed"):
         return f"no {name}"

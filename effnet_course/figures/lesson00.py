@@ -47,19 +47,25 @@ def contact_sheet(sets: list, columns: int = 10) -> Picture:
 
 
 def training_runs(runs: list) -> Picture:
-    """Loss and validation top-1 of recorded runs (`atlas.Run`), epoch by epoch, a line for each seed. Lesson 00."""
+    """Loss and validation top-1 of recorded runs (`atlas.Run`), epoch by epoch, a line for each. Lessons 00 and 08.
+
+    Lines are named by their seeds, or, where those are the same, by activation and epochs.
+    """
+    names = [f"seed {run.seed}" for run in runs]
+    if len(set(names)) < len(runs):
+        names = [f"{run.changes.get('activation', 'silu')}, {run.epochs} epochs" for run in runs]
     figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 3.5))
-    for run, colour, style in zip(runs, (BLUE, ORANGE, GREEN, PINK, YELLOW), ("-", "--", "-.", ":", "-"), strict=False):
+    looks = zip((BLUE, ORANGE, GREEN, PINK, YELLOW), ("-", "--", "-.", ":", "-"), strict=True)
+    for run, name, (colour, style) in zip(runs, names, looks, strict=False):
         epochs = range(1, len(run.loss) + 1)
         left.plot(epochs, run.loss, style, color=colour, marker="o", markersize=3)
-        right.plot(epochs, run.validation, style, color=colour, marker="o", markersize=3, label=f"seed {run.seed}")
+        right.plot(epochs, run.validation, style, color=colour, marker="o", markersize=3, label=name)
     left.set(xlabel="epoch", ylabel="training loss")
     right.set(xlabel="epoch", ylabel="validation top-1, %")
     right.legend(frameon=False)
     for axis in (left, right):
         axis.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
-    ends = ", ".join(f"{run.validation[-1]:.1f} % with seed {run.seed}" for run in runs)
-    return Picture(
-        figure, f"Training loss falls and validation top-1 rises over {len(runs[0].loss)} epochs, to {ends}."
-    )
+    ends = ", ".join(f"{run.validation[-1]:.1f} % with {name}" for run, name in zip(runs, names, strict=True))
+    most = max(len(run.loss) for run in runs)
+    return Picture(figure, f"Training loss falls and validation top-1 rises over {most} epochs, to {ends}.")

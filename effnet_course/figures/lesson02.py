@@ -156,7 +156,7 @@ def expansion_line(block: Block, ratios=(1, 2, 3, 4, 5, 6, 7, 8)) -> Picture:
             layers = cost.block_layers(block._replace(expanded=ratio * block.in_channels))
             counts.append(sum(getattr(layer, what) for layer in layers) / unit)
         step = counts[2] - counts[1]
-        start = round(counts[1] - 2 * step, 9)
+        start = round(counts[1] - 2 * step, 9) + 0.0  # never minus zero
         axis.plot([0, ratios[-1]], [start, start + ratios[-1] * step], "--", color=BLUE, linewidth=1)
         axis.plot(ratios[1:], counts[1:], "o", color=BLUE)
         axis.plot(1, counts[0], "D", color=ORANGE)

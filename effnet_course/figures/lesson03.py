@@ -105,7 +105,7 @@ def gate_maps(blocks: list, classes: list, shown: tuple = (1, 2, 6, 8), reach: f
         apart = below.imshow(means - means.mean(0), aspect="auto", cmap="RdBu_r", vmin=-reach, vmax=reach,
                              interpolation="nearest")  # fmt: skip
         above.set(title=f"block {number}", xticks=[], yticks=range(len(classes)), yticklabels=classes)
-        below.set(xlabel=f"{means.shape[1]} channels", xticks=[])
+        below.set(xlabel=f"{means.shape[1]} channels, sorted", xticks=[])
         said.append(f"block {number}: gates from {means.min():.2f} to {means.max():.2f}, at most "
                     f"{np.abs(means - means.mean(0)).max():.3f} from the mean of the classes")  # fmt: skip
     figure.tight_layout()

@@ -44,7 +44,7 @@ def fields(maps: list) -> Picture:
     for axis, (title, influence, sides) in zip(axes[0], maps, strict=True):
         relative = np.where(influence > 0, influence / influence.max(), np.nan)
         axis.set_facecolor("0.85")
-        axis.imshow(np.ma.masked_invalid(relative), norm=LogNorm(1e-12, 1), cmap="magma")
+        drawn = axis.imshow(np.ma.masked_invalid(relative), norm=LogNorm(1e-12, 1), cmap="magma")
         size, middle = influence.shape[0], np.array(influence.shape) / 2 - 0.5
         for (label, side), colour, dash in zip(sides.items(), ("white", "black"), ("-", "--"), strict=False):
             if side < size:
@@ -58,6 +58,7 @@ def fields(maps: list) -> Picture:
         said.append(f"{title}: {seen:.0%} of the pixels have any influence, "
                     + ", ".join(f"{label} {side} px" for label, side in sides.items()))  # fmt: skip
     figure.tight_layout()
+    figure.colorbar(drawn, ax=axes[0], label="influence, largest = 1 (grey: none)", pad=0.01, shrink=0.8)
     return Picture(figure, "Influence of each pixel on the middle of the last map, each colour step a power of ten. "
                            "Grey: none at all. " + "; ".join(said) + ".")  # fmt: skip
 
@@ -76,7 +77,8 @@ def gradients(curves: dict[str, list]) -> Picture:
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, fontsize=9)
     figure.tight_layout()
-    return Picture(figure, "Gradient at the output of each layer, beside that at the last layer. " + "; ".join(said))
+    text = "Gradient at the output of each layer, compared with that at the last layer."
+    return Picture(figure, f"{text} {'; '.join(said)}")
 
 
 def against_macs(rows: list, lines: list = (), label: str = "validation top-1, %") -> Picture:

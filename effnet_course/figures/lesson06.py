@@ -53,9 +53,10 @@ def roundings() -> Picture:
 def implied_phis(rows: list) -> Picture:
     """The phi that each dimension of a network implies: rows (name, of depth, of width, of resolution). Lesson 06."""
     figure, axis = plt.subplots(figsize=(8.5, 3.9))
-    looks = (("depth", BLUE, "s"), ("width", ORANGE, "o"), ("resolution", GREEN, "^"))
+    looks = (("depth", BLUE, "o"), ("width", ORANGE, "^"), ("resolution", GREEN, "D"))
     for number, (_, *phis) in enumerate(rows):
-        axis.plot([number, number], [min(phis), max(phis)], color="0.8", linewidth=5, zorder=0)
+        axis.plot([number, number], [min(phis), max(phis)], color="0.8", linewidth=5, zorder=0,
+                  label="from lowest to highest" if number == 1 else None)  # fmt: skip
         axis.plot([number - 0.3, number + 0.3], [number, number], color="0.3", linestyle=":")
         for shift, (label, colour, marker), phi in zip((-0.12, 0, 0.12), looks, phis, strict=True):
             axis.plot(number + shift, phi, marker, color=colour, markersize=7, label=label if number == 0 else None)
@@ -96,7 +97,7 @@ def growth(phis: dict) -> Picture:
 def advantage(rows: list) -> Picture:
     """Compound minus a single dimension, from recorded runs: rows (budget, family, points, low, high). Lesson 06."""
     figure, axis = plt.subplots(figsize=(8, 3.8))
-    looks = {"depth": (BLUE, "s", -0.15), "width": (ORANGE, "o", 0), "resolution": (GREEN, "^", 0.15)}
+    looks = {"depth": (BLUE, "o", -0.15), "width": (ORANGE, "^", 0), "resolution": (GREEN, "D", 0.15)}
     budgets = sorted({budget for budget, *_ in rows})
     shown = set()
     for budget, family, points, low, high in rows:

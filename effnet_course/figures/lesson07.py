@@ -75,7 +75,8 @@ def search_ranking(rows: Sequence, unit: str = "top-1, %") -> Picture:
         colour, inside = (BLUE, BLUE) if tied else ("0.5", "white")
         axis.plot([low, high], [line, line], color=colour, linewidth=2)
         axis.plot(mean, line, "o", color=colour, markerfacecolor=inside, markersize=7)
-        said.append(f"{name} {mean:.1f} ({low:.1f} to {high:.1f}){', tied with the best' if tied else ''}")
+        said.append(f"{name} {mean:.1f} ({low:.1f} to {high:.1f})"
+                    f"{', the best' if line == len(order) - 1 else ', tied with the best' if tied else ''}")
     axis.set(yticks=range(len(order)), yticklabels=[row[0] for row in order], xlabel=unit)
     axis.plot([], [], "o-", color=BLUE, label="not told apart from the best")
     if not all(row[4] for row in rows):
@@ -121,15 +122,24 @@ def halving_curves(curves: dict, rungs: Sequence) -> Picture:
         axis.plot(epochs[last - 1 :], values[last - 1 :], ":", color="0.6", linewidth=1)
         ends.append((values[-1], name, survivor))
     low, high = axis.get_ylim()
-    at = -math.inf
-    for value, name, survivor in sorted(ends):  # letters one above the other, none on another
-        at = max(value, at + 0.045 * (high - low))
-        place = dict(xytext=(9, 0), textcoords="offset points", va="center", annotation_clip=False)
-        axis.annotate(name, (max(map(len, curves.values())), at), fontweight="bold" if survivor else "normal", **place)
+    gap, end = 0.05 * (high - low), max(map(len, curves.values()))
+    heights = []
+    for value, *_ in sorted(ends):  # letters one above the other, none on another
+        heights.append(max(value, heights[-1] + gap if heights else -math.inf))
+    lift = sum(at - value for at, (value, *_) in zip(heights, sorted(ends), strict=True)) / max(len(ends), 1)
+    for at, (value, name, survivor) in zip(heights, sorted(ends), strict=True):
+        at -= lift  # half of them moved up, half down
+        colour = BLUE if survivor else "0.35"
+        axis.plot([end, end + 0.13], [value, at], color=colour, linewidth=0.6, clip_on=False)
+        axis.text(end + 0.15, at, name, color=colour, fontweight="bold" if survivor else "normal", va="center")
+    axis.plot([], [], "-o", color=BLUE, markersize=4, linewidth=2.5, label="trained to the end")
+    axis.plot([], [], "-o", color="0.45", markersize=4, linewidth=1.2, label="trained until dropped")
+    axis.plot([], [], ":", color="0.6", linewidth=1, label="what it would have done")
     for epoch, staying in rungs:
-        axis.axvline(epoch, color=GREEN, linewidth=0.8, linestyle="--")
+        axis.axvline(epoch, color=GREEN, linewidth=0.8, linestyle="--", label=None if said else "rung")
         said.append(f"after epoch {epoch} {', '.join(staying)} go on" if staying else "")
-    axis.set(xlabel="epoch", ylabel="validation top-1, %", xticks=range(1, 1 + max(map(len, curves.values()))))
+    axis.set(xlabel="epoch", ylabel="validation top-1, %", xticks=range(1, 1 + end))
+    axis.legend(frameon=False, fontsize=9, loc="lower right")
     axis.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
     return Picture(figure, f"Learning curves of {len(curves)} networks: {'; '.join(filter(None, said))}.")

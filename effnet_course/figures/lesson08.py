@@ -54,10 +54,10 @@ def schedules(curves: Mapping[str, Sequence[float]]) -> Picture:
 
 
 def statistics_noise(batches: Mapping[int, float], groups: Mapping[int, tuple[float, float]]) -> Picture:
-    """Left: variance of a batch's mean by batch size. Right: spreads of group norm by channels in a group. Lesson 08.
+    """Left: variance of a batch's mean by batch size. Right: variances of group norm by channels in a group. Lesson 08.
 
     batches: images to variance, in units of one image's. groups: channels to (variance of the group's mean over images,
-    spread between groups of one image).
+    in the group's spread; variance of the logarithm of the spread over the groups of one image).
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.6))
     sizes = list(batches)
@@ -66,9 +66,10 @@ def statistics_noise(batches: Mapping[int, float], groups: Mapping[int, tuple[fl
     left.set(xscale="log", yscale="log", xlabel="images in the batch, n", ylabel="variance, one image = 1",
              title="Batch norm: a channel's mean")  # fmt: skip
     widths = list(groups)
-    right.plot(widths, [m for m, _ in groups.values()], "-o", color=BLUE, label="variance of the group's mean")
-    right.plot(widths, [s for _, s in groups.values()], "--s", color=ORANGE, label="spread between groups")
-    right.set(xscale="log", yscale="log", xlabel="channels in a group", title="Group norm: one image by itself")
+    right.plot(widths, [m for m, _ in groups.values()], "-o", color=BLUE, label="a group's mean / spread, over images")
+    right.plot(widths, [s for _, s in groups.values()], "--s", color=ORANGE, label="log of the spread, over groups")
+    right.set(xscale="log", yscale="log", xlabel="channels in a group", ylabel="variance",
+              title="Group norm: one image by itself")  # fmt: skip
     for axis in (left, right):
         plain_ticks(axis.xaxis)
         plain_ticks(axis.yaxis)
@@ -77,8 +78,8 @@ def statistics_noise(batches: Mapping[int, float], groups: Mapping[int, tuple[fl
     figure.tight_layout()
     batch = ", ".join(f"{n} images {v:.3g}" for n, v in batches.items())
     group = ", ".join(f"{n} channels {m:.2g} and {s:.2g}" for n, (m, s) in groups.items())
-    return Picture(figure, f"Variance of a batch's mean, one image = 1: {batch}. Group norm, variance of the group's "
-                           f"mean and spread between groups: {group}.")  # fmt: skip
+    return Picture(figure, f"Variance of a batch's mean, one image = 1: {batch}. Group norm, variances of a "
+                           f"group's mean and of the log of its spread: {group}.")  # fmt: skip
 
 
 def ablation(rows: Sequence[tuple], reference: float) -> Picture:
@@ -105,10 +106,14 @@ def ablation(rows: Sequence[tuple], reference: float) -> Picture:
     axis.axvline(0, color="0.3", linewidth=1)
     axis.set(yticks=range(len(order)), yticklabels=[row[0] for row in order],
              xlabel=f"validation top-1, points above or below the reference's {reference:.1f} %")  # fmt: skip
-    for marker, colour, words in (("o", BLUE, "better"), ("o", ORANGE, "worse"), ("o", "0.45", "not decided"),
-                                  ("D", "0.45", "one seed")):  # fmt: skip
-        axis.plot([], [], marker, color=colour, label=words)
-    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    kinds = ((BLUE, "better", any(low > 0 for *_, low, _, _ in rows)),
+             (ORANGE, "worse", any(high < 0 for *_, high, _ in rows)), ("0.45", "not decided", True))  # fmt: skip
+    marker = "o" if max(row[4] for row in rows) > 1 else "D"
+    for colour, words, there in kinds:
+        if there:
+            axis.plot([], [], marker, color=colour, label=words)
+    alone = "one seed each" if marker == "D" else "diamond: one seed"
+    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), title=alone, title_fontsize=8)
     axis.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
     return Picture(figure, f"Difference to the reference, {reference:.1f} %: {'; '.join(reversed(said))}.")

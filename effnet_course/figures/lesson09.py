@@ -70,6 +70,10 @@ def evidence(rows: list) -> Picture:
             axis.imshow(cam, cmap="magma", alpha=0.6, extent=size, vmin=0, vmax=max(float(cam.max()), 1e-9))
             axis.set_title(name, fontsize=8)
             at = np.unravel_index(np.asarray(cam).argmax(), cam.shape)
+            if cam.max() > 0:
+                place = [(n + 0.5) / side * pixels for n, side, pixels in zip(at, cam.shape, image.shape, strict=False)]
+                for edge, stroke in (("black", 3), ("white", 1.2)):
+                    axis.plot(*place[::-1], "D", color=edge, markerfacecolor="none", markersize=9, mew=stroke)
             where = f"row {at[0] + 1}, column {at[1] + 1} of {cam.shape[0]}" if cam.max() > 0 else "nowhere"
             said.append(f"{title}, {name}: {where}")
     figure.tight_layout()

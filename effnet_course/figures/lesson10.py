@@ -5,17 +5,10 @@ import numpy as np
 
 from effnet_course.figures.base import BLUE, GREEN, ORANGE, PINK, Picture, plain_ticks
 from effnet_course.figures.lesson05 import LOOKS
+from effnet_course.search import pareto
 
 KINDS = (("EfficientNetV2", PINK, "D"), ("EfficientNet", ORANGE, "o"), ("RegNetY", GREEN, "^"), ("ResNet", BLUE, "s"))
-
-
-def _front(costs: list, values: list) -> list[int]:
-    """Places on the front, cheapest first: the best so far, going up in cost."""
-    kept, best = [], -np.inf
-    for i in sorted(range(len(costs)), key=lambda i: (costs[i], -values[i])):
-        if values[i] > best:
-            kept, best = [*kept, i], values[i]
-    return kept
+PAPER = dict(facecolor="white", edgecolor="none", alpha=0.75, pad=0.3)  # under a label
 
 
 def published_fronts(rows: list[dict]) -> Picture:
@@ -28,7 +21,7 @@ def published_fronts(rows: list[dict]) -> Picture:
     for axis, cost, unit, label in ((axes[0], "macs", 1e9, "MACs for one image, billions"),
                                     (axes[1], "params", 1e6, "parameters, millions")):  # fmt: skip
         x, y = [row[cost] / unit for row in rows], [row["top1"] for row in rows]
-        front = _front(x, y)
+        front = pareto(x, y)
         steps = [(x[i], y[i]) for i in front] + [(max(x), y[front[-1]])]
         axis.step(*zip(*steps, strict=True), where="post", color="0.3", linewidth=1, zorder=1)
         for i, row in enumerate(rows):
@@ -41,10 +34,11 @@ def published_fronts(rows: list[dict]) -> Picture:
             if i in front:
                 short = row["name"].replace("EfficientNet", "").replace("MobileNet", "Mobile").lstrip("-")
                 beside = {"xytext": (6, -9)} if short.startswith("Reg") else {"xytext": (-4, 5), "ha": "right"}
+                short = short.removeprefix("RegNetY-")
                 axis.annotate(short, (x[i], y[i]), textcoords="offset points", fontsize=8, **beside)
             elif row["name"] in ("ResNet-50", "VGG-19", "EfficientNet-B7", "ConvNeXt-T"):
                 axis.annotate(row["name"].replace("EfficientNet-", ""), (x[i], y[i]), textcoords="offset points",
-                              xytext=(6, -4), fontsize=8, color="0.35")  # fmt: skip
+                              xytext=(6, -4), fontsize=8, color="0.35", bbox=PAPER, zorder=1.5)  # fmt: skip
         axis.set(xscale="log", xlabel=label, xlim=(min(x) / 2.2, max(x) * 1.6), ylim=(66.5, 86.5))
         plain_ticks(axis.xaxis)
         axis.spines[["top", "right"]].set_visible(False)
@@ -54,26 +48,32 @@ def published_fronts(rows: list[dict]) -> Picture:
     axes[1].legend(frameon=False, fontsize=8, loc="lower right", title="filled: on the front", title_fontsize=8)
     axes[0].set_ylabel("reported ImageNet top-1, %")
     figure.tight_layout()
+    trainings = [[row["top1"] for row in rows if row["name"] == name] for name in {row["name"] for row in rows}]
+    gap = max(max(own) - min(own) for own in trainings)
     return Picture(figure, f"Reported top-1 against cost, on logarithmic axes; {'; '.join(said)}. Thin lines join two "
-                           "trainings of one network, which differ by up to 4.7 points.")  # fmt: skip
+                           f"trainings of one network, which differ by up to {gap:.1f} points.")  # fmt: skip
 
 
 def atlas_front(rows: list, front: list[int], beaten: list[int]) -> Picture:
     """Recorded networks, rows (family, macs, mean, low, high): those on the front, those surely beaten. Lesson 10."""
     figure, axis = plt.subplots(figsize=(7.4, 4.4))
-    shown = set()
+    shown, taken = set(), {}
     for i, (family, macs, mean, low, high) in enumerate(rows):
+        near = taken.setdefault(round(8 * np.log(macs)), [])  # networks of about the same MACs, drawn side by side
+        near.append(i)
+        macs *= 1.025 ** ((len(near) // 2) * (-1) ** len(near))
         colour, shape = LOOKS.get(family, ("0.3", "o"))
         shape = "p" if shape == "x" else shape  # a cross says something else here
         ends = [[0], [0]] if np.isnan(low) else [[mean - low], [high - mean]]
         kept, off = i in front, i in beaten
         axis.errorbar([macs / 1e6], [mean], ends, color=colour, marker=shape, markersize=8, capsize=2, linestyle="",
-                      alpha=1 if kept else 0.45, markerfacecolor=colour if kept else "white",
-                      label=None if family in shown else family)  # fmt: skip
+                      markerfacecolor=colour if kept else "white")
+        if family not in shown:
+            axis.plot([], [], shape, color=colour, label="mixture" if family == "grid" else family)
         if off:
-            axis.plot(macs / 1e6, mean, "x", color="0.2", markersize=9)
+            axis.plot(macs / 1e6, mean, "x", color="0.2", markersize=6)
         shown.add(family)
-    axis.set(xscale="log", xlabel="million MACs", ylabel="validation top-1, %")
+    axis.set(xscale="log", xlabel="million MACs (equal ones are drawn side by side)", ylabel="validation top-1, %")
     if rows:
         steps = [(rows[i][1] / 1e6, rows[i][2]) for i in front]
         axis.step(*zip(*steps, strict=True), where="post", color="0.3", linewidth=1)
@@ -102,7 +102,8 @@ def time_and_costs(rows: dict) -> Picture:
     looks = dict(zip(rows, zip((BLUE, ORANGE, GREEN, PINK, "0.3"), "so^Dv", strict=True), strict=False))
     said = []
     for line, place in zip(axes, (2, 3), strict=True):
-        batch = next(iter(rows.values()))[place].batch
+        first = next(iter(rows.values()))
+        batch = first[place].batch
         labels = "million MACs an image", "thousand activations an image"
         for column, (axis, label) in enumerate(zip(line, labels, strict=True)):
             for number, (name, row) in enumerate(rows.items()):
@@ -112,16 +113,19 @@ def time_and_costs(rows: dict) -> Picture:
                               color=colour, marker=shape, markersize=8, capsize=3, linestyle="")  # fmt: skip
                 beside = {"xytext": (8, 3)} if number < 3 else {"xytext": (-8, 3), "ha": "right"}
                 axis.annotate(name, (x, 1000 * t.median), textcoords="offset points", fontsize=9, **beside)
-            axis.set(xscale="log", xlabel=label)
+            axis.set(xscale="log", yscale="log", xlabel=label)
             axis.margins(x=0.18, y=0.15)
-            axis.set_ylim(bottom=0)
+            start = first[column] / (1e6 if column == 0 else 1e3), 1000 * first[place].median
+            axis.axline(start, [10 * v for v in start], color="0.5", linestyle=":", linewidth=1)
             plain_ticks(axis.xaxis)
+            plain_ticks(axis.yaxis)
             axis.spines[["top", "right"]].set_visible(False)
         line[0].set_ylabel(f"ms for {batch} image{'s' * (batch > 1)}")
         said.append(f"for {batch} image{'s' * (batch > 1)}: "
                     + ", ".join(f"{name} {1000 * row[place].median:.1f} ms" for name, row in rows.items()))  # fmt: skip
     figure.tight_layout()
-    return Picture(figure, "Median time with its quartiles, against MACs (left) and activations (right); "
+    return Picture(figure, "Median time with its quartiles, against MACs (left) and activations (right), on "
+                           "logarithmic axes; dotted: in proportion to the first network's; "
                            + "; ".join(said) + ".")  # fmt: skip
 
 

@@ -76,12 +76,13 @@ def clipping_error(bounds: list, clipped: list, rounded: list) -> Picture:
 
 def compression_steps(rows: list[dict]) -> Picture:
     """Size, top-1 and time of one network after each step: rows as in records/compression.json. Lesson 11."""
-    figure, axes = plt.subplots(1, 3, figsize=(10.5, 0.36 * max(len(rows), 4) + 1.2), sharey=True)
+    timed = any("ms_1" in row for row in rows)
+    figure, axes = plt.subplots(1, 2 + timed, figsize=(10.5, 0.36 * max(len(rows), 4) + 1.2), sharey=True)
     places, names = range(len(rows))[::-1], [row["name"] for row in rows]
     columns = (("kilobytes", [row["bytes"] / 1000 for row in rows], "{:.0f}"),
-               ("test top-1, %", [row["test"] for row in rows], "{:.1f}"),
+               ("validation top-1, %", [row["validation"] for row in rows], "{:.1f}"),
                ("ms for one image", [row["ms_1"][0] if "ms_1" in row else np.nan for row in rows], "{:.2f}"))
-    for axis, (label, values, form), colour in zip(axes, columns, (BLUE, GREEN, ORANGE), strict=True):
+    for axis, (label, values, form), colour in zip(axes, columns, (BLUE, GREEN, ORANGE), strict=False):
         axis.barh(list(places), np.nan_to_num(values), color=colour, height=0.65)
         top = np.nanmax(values) if len(rows) and not np.isnan(values).all() else 1
         for place, value, row in zip(places, values, rows, strict=True):
@@ -92,6 +93,6 @@ def compression_steps(rows: list[dict]) -> Picture:
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_yticks(list(places), names, fontsize=9)
     figure.tight_layout()
-    said = "; ".join(f"{row['name']}: {row['bytes'] / 1000:.0f} kB, {row['test']:.1f} %"
+    said = "; ".join(f"{row['name']}: {row['bytes'] / 1000:.0f} kB, {row['validation']:.1f} %"
                      + (f", {row['ms_1'][0]:.2f} ms" if "ms_1" in row else "") for row in rows)  # fmt: skip
     return Picture(figure, f"One network after each step. {said or 'Nothing recorded yet'}.")

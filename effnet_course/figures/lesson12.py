@@ -104,8 +104,7 @@ def seen_and_unseen(points: Sequence[tuple], winner: tuple, seen: str, unseen: s
     low, high = min(map(min, points)), max(map(max, points))
     axis.plot([low, high], [low, high], color="0.6", linewidth=1, linestyle="--", label="the same")
     axis.plot(*winner, "D", color=ORANGE, markersize=8)
-    axis.annotate("highest seen", winner, xytext=(0, 10), textcoords="offset points", ha="right", color=ORANGE,
-                  fontweight="bold", bbox=dict(facecolor="white", edgecolor="none", alpha=0.8, pad=0.5))  # fmt: skip
+    axis.plot([], [], "D", color=ORANGE, label="highest seen")
     axis.set(xlabel=seen, ylabel=unseen)
     axis.legend(frameon=False, fontsize=9, loc="upper left")
     axis.spines[["top", "right"]].set_visible(False)

@@ -7,8 +7,9 @@
 # # 00 · Does my machine work, and how do I use this?
 #
 # In 2012 a network called AlexNet changed what computers can see. It has 61 million parameters. Seven years later a
-# network with a *twelfth* of them, and about half of the arithmetic, made about half as many mistakes on the same photos. This course
-# is about how that was possible, and about one family of networks, EfficientNet, in which you can see it best.
+# network with far fewer of them, and about half of the arithmetic, made about half as many mistakes on the same
+# photos. This course is about how that was possible, and about one family of networks, EfficientNet, in which you can
+# see it best.
 #
 # In this lesson you find out whether your machine is ready, and meet everything that the later lessons use: a
 # prediction, a slider, a check that tells you what you did wrong, real photos, and a network that you train yourself.
@@ -33,8 +34,8 @@ from effnet_course import doctor
 print(doctor.report())
 
 # %% [markdown]
-# You don't need a GPU or a network connection. Every lesson runs on two processor cores in 90 seconds or less. Where training
-# takes longer, you get the recorded run, with the command that made it.
+# You don't need a GPU or a network connection. Every lesson runs on two processor cores in 90 seconds or less, if they have nothing else to
+# do. Where training takes longer, you get the recorded run, with the command that made it.
 #
 # ## Guess first
 #
@@ -130,8 +131,8 @@ explorers.first_slider()
 
 # %% [markdown]
 # Four times the work for twice the side, because an image has two sides. And a single, rather ordinary layer overtakes the whole
-# of B0 at a side of 73 pixels, although B0 looks at 224. How can a network of 81 convolutions cost less than one? That is the
-# question of lessons 01 to 04.
+# of B0 at a side of 73 pixels, although B0 looks at 224. B0 has dozens of
+# convolutions. How can all of them together cost less than this one? That is the question of lessons 01 to 04.
 
 # %% [markdown]
 # ## 00.1 · How many steps has a training run?
@@ -175,9 +176,12 @@ figures.contact_sheet([data.pictures("train", resolution=32), photos])
 
 # %% [markdown]
 # If the line above says **Shapes**, then CIFAR-10 is not on your machine and could not be fetched, and the course has drawn its own
-# pictures instead. Everything below works with them too; only the numbers are others.
+# pictures instead. Their ten classes are *marks*. A mark is shown as an outline, or as the pattern of stripes, or as the
+# direction from a large disc to a small one, and the colour says how to read it. So most pictures don't look like the
+# name of their class: you can't name them, but a network can learn to. Everything below works with them too; only the
+# numbers are others.
 #
-# The images come in three parts, and they have different jobs:
+# The images come in three parts, and they have different jobs (the numbers are CIFAR-10's):
 #
 # - **Training** images (45,000) are what the network learns from.
 # - **Validation** images (5,000) tell you how well it does on images that it has not learned from. Whatever you *choose*, you choose
@@ -251,22 +255,25 @@ error_of_100 = math.sqrt(share * (1 - share) / 100)
 print(f"the same score from 100 images: plus or minus {100 * 1.96 * error_of_100:.1f}")
 
 # %% [markdown]
-# So from 5,000 images you cannot tell two networks apart that differ by half a percentage point (a *point*, from here
-# on). And from 100 images, hardly two that differ by ten. Keep that in mind when someone's table says 77.1 and 77.3.
+# Of two networks, *each* score has such an interval. So two scores from 5,000 images that differ by one percentage
+# point (a *point*, from here on) may well come from equally good networks. And from 100 images, hardly even ten points
+# tell you anything. Keep that in mind when someone's table says 77.1 and 77.3.
 #
 # ## The same, for longer
 #
-# Here is `NANO` trained on all 45,000 training images for ten epochs, on real CIFAR-10 at 16 pixels. These runs are recorded: your
-# machine did not make them just now, but `python benchmarks/record_networks.py nano-16px --seeds 0 1 2` would. The runs differ in one thing only, the
-# **seed**, the number that all random choices start from: first weights, order of images, which are mirrored.
+# Here is `NANO` trained on all 45,000 training images for ten epochs, on real CIFAR-10 at 16 pixels. (If yours was trained on
+# Shapes, don't compare its score with these: they are about other pictures.) These runs are recorded: your
+# machine did not make them just now, but `python benchmarks/record_networks.py nano-16px --seeds 0 1 2` would. The runs
+# differ in one thing only, the **seed**, the number that all random choices start from: the first weights, the order
+# of the images, and which of them are mirrored.
 
 # %%
 from effnet_course import atlas
 
 runs = [run for run in atlas.runs() if run.study == "nano-10-epochs" and run.base == "nano"]
 for run in runs:
-    print(f"seed {run.seed}: {run.validation[-1]:.1f} % validation, {run.test[-1]:.1f} % test, "
-          f"{run.seconds / 60:.0f} minutes on {run.device}")  # fmt: skip
+    print(f"seed {run.seed}: {run.validation[-1]:.1f} % validation, {run.test[-1]:.1f} % test")
+print(f"{sum(run.seconds for run in runs) / 60:.0f} minutes in all, on {runs[0].device}")
 
 # %%
 figures.training_runs(runs)
@@ -317,7 +324,7 @@ ask("00.q5", "00.q6", "00.q7", "00.q8")
 # ## How far you are
 #
 # Come back to this cell whenever you like (or type `effnet-course check --all` in a terminal). It reads the files on your machine and nothing else: guesses
-# made, questions answered, points of the sheets. At the end of the course, `asking.calibration()` draws how sure you were against how often you were right.
+# made, questions answered, points of the sheets' functions (a person marks the question in words). At the end of the course, `asking.calibration()` draws how sure you were against how often you were right.
 
 # %%
 from effnet_course import progress

@@ -121,7 +121,8 @@ print("image side      x", conv_macs(3, 64, 128, 112) / before)
 # rule of scaling: cost grows with the depth of a network, but with the *square* of its width and of its resolution.
 #
 # A **stride** of 2 visits every second position in both directions. $H$ is the side of the *output*, so stride 2
-# leaves a quarter of the MACs.
+# leaves a quarter of the MACs. *Padding* puts zeros around the image, on all four sides. The window starts at the
+# edge of the padded image and moves on by the stride as long as it fits; $H$ is how often it stops along a side.
 #
 # ## And the parameters?
 #
@@ -182,7 +183,8 @@ from effnet_course import cost, figures
 figures.four_convolutions()
 
 # %% [markdown]
-# - **Grouped**: the channels are dealt into groups, and an output channel sees only its own group.
+# - **Grouped**: the channels are dealt into groups, and an output channel sees only its own group, and
+#   needs weights for that share of the input channels alone.
 # - **Depthwise**: as many groups as channels. Every channel is filtered by itself; nothing is mixed.
 # - **Pointwise**: a 1x1 kernel. Channels are mixed, but each position only with itself.
 #
@@ -259,8 +261,8 @@ print(f"counter {counter.get_total_flops() / 2 / before:.6f}")
 # Look at the two terms again and at the table above it. Which half costs more, and by how much?
 #
 # The *pointwise* half: 25.7 of 27.5 million MACs, 93 %. Texts on efficient networks sometimes say that
-# depthwise convolutions are where the work is. Count, and it is the other way round. In all of EfficientNet-B0,
-# depthwise layers do 9 % of the MACs. (You will check that number in lesson 04.)
+# depthwise convolutions are where the work is. Count, and it is the other way round. (In lesson 04 you count it
+# for all of EfficientNet-B0.)
 #
 # So with more output channels the ratio sinks towards $1/K^2$ and stops there. Larger kernels, which a standard
 # convolution can hardly afford, become cheap.
@@ -303,7 +305,7 @@ print("weights", tuple(combined.shape), "same outputs:", same)
 #
 # ## When does it pay?
 #
-# Suppose that separating costs something, and a separable layer is worth only a share $q$ of the standard one. (What
+# Suppose that separating loses something, and a separable layer is worth only a share $q$ of the standard one. (What
 # "worth" is, say accuracy above guessing, does not matter here, and the share is an assumption; from lesson 05 on we measure such
 # things.) Per MAC, the separable layer is worth more as long as its share of the worth is above its share of the cost:
 #
@@ -347,7 +349,7 @@ images = torch.randn(8, 64, 56, 56).to(memory_format=torch.channels_last)
 
 
 def seconds(layer, images):
-    """Median time of a call, without gradients, on all the cores that PyTorch uses."""
+    """The fastest of several calls, without gradients, on all the cores that PyTorch uses."""
     layer = layer.to(memory_format=torch.channels_last)
     with torch.inference_mode():
         timer = Timer(
@@ -355,7 +357,7 @@ def seconds(layer, images):
             globals={"layer": layer, "images": images},
             num_threads=torch.get_num_threads(),
         )
-        return timer.blocked_autorange(min_run_time=0.4).median
+        return min(timer.blocked_autorange(min_run_time=0.8).times)
 
 
 took = {name: seconds(layer, images) for name, layer in layers.items()}
@@ -368,9 +370,10 @@ macs = {
     "separable": separable_macs,
 }
 for name, duration in took.items():
-    per_second = 8 * macs[name] / duration / 1e9
     millions = 8 * macs[name] / 1e6
-    print(f"{name:<10} {millions:>7,.0f} M MACs  {1000 * duration:>7.2f} ms  {per_second:>6.1f} G MACs/s")
+    per_second = millions / 1000 / duration
+    print(f"{name:<10} {millions:>7,.0f} M MACs  {1000 * duration:>7.2f} ms"
+          f"  {per_second:>6.1f} G MACs/s")  # fmt: skip
 
 # %%
 speedup.reveal(
@@ -379,8 +382,9 @@ speedup.reveal(
 )
 
 # %% [markdown]
-# Compare the last column. The standard layer and the depthwise layer run on the same cores, and yet one gets many more MACs
-# done in a second than the other. The depthwise layer's arithmetic is so little that something else takes the time.
+# Compare the last column. The standard layer and the depthwise layer run on the same cores, and yet the standard one
+# gets many more MACs done in a second. (If yours does not, your machine has other work to do: run the stopwatch
+# again.) The depthwise layer's arithmetic is so little that something else takes the time.
 #
 # ## What takes the time: moving numbers
 #
@@ -404,7 +408,8 @@ for name, layer in counted.items():
 # ## The roof over every layer
 #
 # A machine can do only so many FLOPs a second, and move only so many bytes a second. Whichever takes longer sets the
-# pace. Draw the most FLOPs a second that this allows against the intensity: a slope, then a flat top. That line is
+# pace. So a layer of $I$ FLOPs for each byte can't do more FLOPs a second than the machine, nor more than $I$ times
+# the bytes that it moves in a second. Drawn over $I$, the smaller of the two is a slope, then a flat top. That line is
 # the **roofline**. For your machine we need two numbers: a large matrix product shows how fast it computes, and a
 # large addition how fast it moves (two arrays in, one out).
 
@@ -438,7 +443,8 @@ figures.roofline(points, flops_per_second, bytes_per_second)
 
 # %% [markdown]
 # (A point a little *above* the slope is no mistake. The slope is drawn for numbers that come from main memory, and part of
-# eight such images may still lie in your processor's cache, which is faster. On a busy machine every point wobbles.)
+# eight such images may still lie in your processor's cache, which is faster. If one lies far above, other work
+# disturbed the clock: run the stopwatch and the roof again.)
 #
 # The gain from separating is real, and smaller than the MACs promise. On machines that compute fast compared with
 # their memory, such as large GPUs, the balance lies further right and the gap is wider. That is one reason why EfficientNet runs
@@ -447,7 +453,8 @@ figures.roofline(points, flops_per_second, bytes_per_second)
 # %% [markdown]
 # ## Explore
 #
-# The sliders work with the arrow keys. The roof is the one that you have just measured. Try to find
+# The sliders work with the arrow keys. The roof is the one that you have just measured. The layer reads *one* image here,
+# above it was a batch of eight, so that the weights weigh more and the intensities are a little lower. Try to find
 #
 # 1. a setting where the separable layer needs *more* MACs than the standard one;
 # 2. whether more output channels can push the *depthwise* point to the right;
@@ -493,5 +500,5 @@ ask("01.q5", "01.q6", "01.q7", "01.q8")
 # - The roofline: S. Williams, A. Waterman and D. Patterson, *Roofline: An Insightful Visual Performance Model for
 #   Multicore Architectures*, Communications of the ACM, 2009.
 # - What the two counters count: the source of `torch.utils.flop_counter` (PyTorch) and of `fvcore.nn.flop_count` (fvcore).
-# - B0's 4 % for normalisation and pooling, and 9 % for depthwise layers: counted in this course; `tests/test_cost.py` holds the
-#   counts against both counters.
+# - B0's 4 % for normalisation and pooling: counted in this course; `tests/test_cost.py` holds the counts against both
+#   counters.

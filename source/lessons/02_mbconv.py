@@ -33,11 +33,11 @@ ask("01.q5", "01.q6", "01.q8")
 #
 # Here is the whole idea. A 1x1 convolution makes 144 channels of 24; a depthwise 3x3 convolution
 # filters each of the 144; another 1x1 convolution makes 24 of them again. The ratio 144 / 24 = 6 is the **expansion
-# ratio**, $e$. Compare that with a plain 3x3 convolution from 24 channels to 24, on the same image.
+# ratio**, $e$. Compare that with one plain 3x3 convolution from 24 channels to 24, on the same image.
 
 # %%
 guess = predict(
-    "02.cost", "MACs of the three steps together, beside one plain 3x3 convolution from 24 to 24",
+    "02.cost", "MACs of the three steps together, as a multiple of the plain convolution's",
     choices=["0.3 times", "1.6 times", "6 times", "36 times"],
 )  # fmt: skip
 
@@ -74,8 +74,9 @@ guess.reveal("1.6 times", "57 MACs a pixel for each of 144, against 216 for each
 # that?
 #
 # Leave the activations out for a moment. Then the three steps multiply out into one plain convolution, with a 3x3 window
-# for each pair of input and output channel. For one input channel, count how many of its 24 windows are independent
-# (their *rank*): the rest are mixtures of those. A 3x3 window has 9 numbers, so 9 is the most there can be.
+# for each pair of input and output channel. From input $i$ to output $o$ there is one way through each wide channel $m$: a
+# weight, a 3x3 filter, a weight. Multiply them, and add up over all $m$: that is the window (`einsum` below does it). For one input channel, count how many of its
+# 24 windows are independent (their *rank*): the rest are mixtures of those. A window has 9 numbers, so 9 is the most.
 
 # %% tags=["nbval-check-output"]
 import torch
@@ -86,11 +87,11 @@ generator = torch.Generator().manual_seed(0)
 
 
 def independent_windows(wide):
-    """How many independent windows one of 24 input channels meets, with `wide` channels in the middle."""
+    """How many independent windows one of 24 input channels meets, with `wide` in the middle."""
     expand = torch.randn(wide, 24, generator=generator)
     filters = torch.randn(wide, 3, 3, generator=generator)
     project = torch.randn(24, wide, generator=generator)
-    # multiplied out, one plain convolution: (24, 24, 3, 3)
+    # window (k, l) from input i to output o, summed over the wide channels m: (24, 24, 3, 3)
     windows = torch.einsum("om,mkl,mi->oikl", project, filters, expand)
     return torch.linalg.matrix_rank(windows[:, 0].flatten(1)).item()
 
@@ -112,7 +113,7 @@ for wide in (1, 4, 8, 9, 24, 144):
 # How much? Take the smallest example. Something that two numbers describe, a point in the plane, is mixed into $n$
 # numbers by random weights; then comes a ReLU. With random weights each of the $n$ numbers is negative in half of all
 # cases. Two numbers are needed to find the point again, so if fewer than two of the $n$ are left, it is
-# lost, whatever one does afterwards. What share of the points is lost for n = 3?
+# lost, whatever one does afterwards. What share of the points is lost for n = 3, over all random mixes?
 
 # %%
 lost = predict(
@@ -120,7 +121,7 @@ lost = predict(
 )
 
 # %% [markdown]
-# Three numbers can be positive or negative in 8 ways, all equally likely. In one of them none is positive, in three
+# Three numbers can be positive or negative in 8 ways, over all mixes equally likely. In one of them none is positive, in three
 # exactly one is. So 4 of 8. In general none or one of $n$ is positive in $(n + 1)$ of $2^n$ ways:
 
 # %% tags=["nbval-check-output"]
@@ -134,8 +135,9 @@ lost.reveal("50 %", "4 of the 8 ways leave fewer than two numbers. In 15 numbers
 # Half of the numbers die at every width. What changes is how many *live on*, and whether they tell the point.
 #
 # What could a block do with the points that are not lost? After the bend comes the projection, which is linear. So let us
-# find, for random weights, the *best possible* linear projection back to the plane, by least
-# squares, and look at what it recovers of a spiral. (This is the experiment of figure 1 in the MobileNetV2 paper, with the
+# find, for random weights, the *best possible* linear projection back to the plane (`lstsq`, least squares: that with the
+# smallest sum of squared errors), and look at what it recovers of a spiral. What is missing is more than before: a
+# point that *something* could find again may still be out of reach for a projection. (This is the experiment of figure 1 in the MobileNetV2 paper, with the
 # best projection in place of the inverse.)
 
 # %%
@@ -146,7 +148,7 @@ spiral = torch.cat([arm, -arm])  # (400, 2)
 
 
 def through_relu(points, n, seed):
-    """Mix points into n numbers, ReLU, project back as well as possible: what comes back, its relative error."""
+    """Mix points into n numbers, ReLU, project back as well as possible: (result, relative error)."""
     mix = torch.randn(2, n, generator=torch.Generator().manual_seed(seed))
     bent = torch.relu(points @ mix)  # (400, n)
     bent = torch.cat([bent, torch.ones(len(bent), 1)], dim=1)  # a projection may also shift
@@ -175,8 +177,8 @@ figures.relu_collapse(spiral, {n: through_relu(spiral, n, seed=4) for n in (2, 3
 #
 # ## The block
 #
-# Here is an **MBConv** block, the second of B0's stage 3. (As in the paper, the stem, which comes before all blocks, is stage 1. Printed,
-# blocks count from 0: this is "stage 3 block 1".) The bars are as tall as there are channels.
+# Here is an **MBConv** block, the second of B0's stage 3. (As in the paper, the stem, which comes before all blocks, is
+# stage 1.) The height of a bar is the number of channels.
 
 # %%
 from dataclasses import replace
@@ -189,7 +191,7 @@ figures.block_diagram(block)
 
 # %% [markdown]
 # Three convolutions, each followed by a batch norm; two activations; one addition. Here are the
-# course's own modules, and beside them the same in four lines. (The batch norms are in evaluation mode here; they come
+# course's own modules, and then the same in four lines. (The batch norms are in evaluation mode here; they come
 # below.)
 
 # %% tags=["nbval-check-output"]
@@ -223,8 +225,8 @@ from effnet_course import data
 from effnet_course.train import to_input
 
 photos = data.pictures("validation", resolution=32)
-small = Block(stage=0, index=0, kind="mbconv", kernel=3, stride=1, in_channels=3, expanded=18, squeezed=0,
-              out_channels=3, residual=True, drop_rate=0.0, resolution=32)  # fmt: skip
+small = Block(stage=0, index=0, kind="mbconv", kernel=3, stride=1, in_channels=3, expanded=18,
+              squeezed=0, out_channels=3, residual=True, drop_rate=0.0, resolution=32)  # fmt: skip
 torch.manual_seed(2)
 untrained = MBConv(without_gate, small).train()  # batch norm takes its statistics from these 64 images
 
@@ -238,7 +240,7 @@ with torch.no_grad():
 figures.block_maps([(name, maps[5].numpy()) for name, maps in shown])
 
 # %% [markdown]
-# - **expand**: each map is a mixture of the three colours, pixel by pixel, then bent. Nothing is blurred or moved.
+# - **expand**: each map is a mixture of the three colours, pixel by pixel, then bent.
 # - **depthwise**: each map is filtered by itself. Only here do neighbours meet: edges, shadows, blur.
 # - **project**: three mixtures of 18 filtered maps. These have no activation, so they go below zero as well as above.
 # - **+ image**: the input comes back. Whatever the block does, it *adds to* what was there.
@@ -279,10 +281,7 @@ for at in (-3.0, 0.0, 3.0):
 figures.silu_curve(low)
 
 # %% [markdown]
-# Is it a coincidence that the two numbers differ by exactly 1? Set the slope to zero and divide by $\sigma$:
-# $1 + x(1 - \sigma) = 0$, so $x\,\sigma = x + 1$. And $x\,\sigma$ is SiLU itself.
-#
-# A ReLU that is below zero for every image passes no gradient at all, and cannot learn its way back. SiLU's slope is
+# A ReLU whose input is below zero for every image passes no gradient at all, and cannot learn its way back. SiLU's slope is
 # exactly zero at one point only, though nearly zero far to the left. The price: SiLU needs an exponential, and it falls
 # before it rises, so values between -0.278 and 0 come from *two* inputs. It bends gently, but it bends, and the two rules
 # above stand.
@@ -337,7 +336,7 @@ added = predict(
 for b in B0.blocks():
     rule = "added" if b.stride == 1 and b.in_channels == b.out_channels else "-"
     channels = f"{b.in_channels:>3} to {b.out_channels:>3} channels"
-    print(f"stage {b.stage + 2} block {b.index}: stride {b.stride}, {channels}  {rule}")
+    print(f"stage {b.stage + 2} block {b.index + 1}: stride {b.stride}, {channels}  {rule}")
 
 # %%
 added.reveal("9", "Seven stages, seven first blocks, and each of them changes the shape.")
@@ -369,7 +368,7 @@ for mode in ("train", "eval"):
 print(f"running mean after two training steps: {norm.running_mean.item():.4f}")
 
 # %%
-same.reveal("yes", "In training, mean and deviation are those of the batch. In evaluation they are fixed.")
+same.reveal("yes", "In training, mean and deviation are the batch's. In evaluation they are fixed.")
 
 # %% [markdown]
 # - **Training**: mean and variance of *this batch*, over all its images and pixels. An image's output depends on its
@@ -389,7 +388,8 @@ same.reveal("yes", "In training, mean and deviation are those of the batch. In e
 # %% tags=["nbval-check-output"]
 for momentum in (0.01, 0.1, 0.99):
     left = (1 - momentum) ** 100
-    print(f"momentum {momentum}: {left:.2g} of the start is left, the last batch alone counts {momentum:.0%}")
+    print(f"momentum {momentum}: {left:.2g} of the start is left,"
+          f" the last batch alone counts {momentum:.0%}")  # fmt: skip
 
 # %%
 generator = torch.Generator().manual_seed(1)
@@ -472,7 +472,7 @@ print("B0:", [round(b.drop_rate, 4) if b.residual else "-" for b in B0.blocks()]
 
 # %%
 cheaper = predict(
-    "02.ratio1", "MACs at ratio 1, beside a sixth of those at ratio 6",
+    "02.ratio1", "MACs at ratio 1, compared with a sixth of those at ratio 6",
     choices=["less", "exactly as much", "more"],
 )  # fmt: skip
 
@@ -499,8 +499,8 @@ figures.expansion_line(block)
 # %% [markdown]
 # A block of ratio 1 has *no expansion convolution*. It would mix 24 channels into 24 and cost $C^2 H^2$, 1.8 million
 # MACs here, for no more room. So ratio 1 is not a small MBConv block but another kind of block, a separable layer
-# with a linear end, and a line through it and one other ratio misses all the rest. This block bends where it is
-# narrow, in 24 numbers; B0 has just one such.
+# with a linear end, and a line through it and one other ratio misses all the rest. A block of ratio 1 bends where
+# it is narrow. B0 has just one, its first, with 32 channels.
 #
 # ## Where does the time go?
 #
@@ -536,7 +536,7 @@ def seconds(step, channels, layout):
     x = torch.randn(8, channels, 56, 56).to(memory_format=layout)
     with torch.inference_mode():
         timer = Timer("step(x)", globals={"step": step, "x": x}, num_threads=1)
-        return timer.blocked_autorange(min_run_time=0.3).median
+        return min(timer.blocked_autorange(min_run_time=0.3).times)  # the fastest: least disturbed
 
 
 # %%
@@ -551,7 +551,8 @@ for name, step, channels in steps:
     last = seconds(step, channels, torch.channels_last)
     work = 8 * macs.get(name, 0)  # 8 images
     timed.append((name, work, first, last))
-    print(f"{name:<15} {work / 1e6:>6.1f} M MACs  {1e3 * first:>7.2f} ms  {1e3 * last:>7.2f} ms channels last")
+    print(f"{name:<15} {work / 1e6:>6.1f} M MACs  {1e3 * first:>7.2f} ms"
+          f"  {1e3 * last:>7.2f} ms channels last")  # fmt: skip
 
 # %%
 nothing = 100 * sum(row[3] for row in timed if row[1] == 0) / sum(row[3] for row in timed)
@@ -573,9 +574,7 @@ print(f"steps without MACs: {without / sum(moved.values()):.0%} of all that move
 
 # %% [markdown]
 # You know this from lesson 01: what does little arithmetic for each number waits for memory. Compare these shares
-# with your picture. And its two layouts: which step minds most how its numbers lie in memory? (If two
-# runs differ, time it again.) In evaluation a
-# batch norm can be folded into the convolution before it (lesson 11); then its share of the traffic is gone.
+# with your picture. (If two runs differ, your machine has other work: time it again.) In evaluation a batch norm can be folded into the convolution before it (lesson 11); then its share of the traffic is gone.
 #
 # ## Where does the memory go?
 #
@@ -593,12 +592,13 @@ kept = predict("02.kept", "Kept for the backward pass of this one block, batch o
 by_count = 8 * 56**2 * (24 + 3 * 144 + 3 * 144 + 24) * 4
 batch = torch.randn(8, 24, 56, 56, requires_grad=True)
 measured = kept_for_backward(MBConv(without_gate, block).train(), batch)
-print(f"by count {by_count / 1e6:.2f} MB, kept by PyTorch {measured / 1e6:.2f} MB (it keeps the weights, too)")
+print(f"by count {by_count / 1e6:.2f} MB, kept by PyTorch {measured / 1e6:.2f} MB"
+      f" (it keeps the weights, too)")  # fmt: skip
 kept.reveal(round(measured / 1e6, 1), "2,600 times the parameters, nearly all of it in the wide middle.")
 
 # %% [markdown]
 # In evaluation nothing has to be kept. While the filters run, their input and output are there, and the block's input
-# for the shortcut: 144 + 144 + 24 numbers a pixel, a third of that. In exercise 02.6 you work this out for any block.
+# for the shortcut: 144 + 144 + 24 numbers a pixel, a third of that.
 
 # %% [markdown]
 # ## Explore

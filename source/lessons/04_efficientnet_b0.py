@@ -29,7 +29,7 @@
 # %%
 from effnet_course.asking import ask, predict
 
-ask("01.q4", "02.q4", "03.q2")
+ask("02.q1", "02.q4", "03.q2")
 
 # %% [markdown]
 # ## The table
@@ -42,14 +42,16 @@ from effnet_course.arch import B0
 
 print(f"{B0.resolution} pixels, stem {B0.stem} channels")
 for number, row in enumerate(B0.stages, start=2):
+    blocks = f"{row.repeats} block{'s' if row.repeats > 1 else ''}"
     print(f"stage {number}: expand {row.expand}, kernel {row.kernel}, stride {row.stride}, "
-          f"{row.channels:>3} channels, {row.repeats} block{'s' if row.repeats > 1 else ''}")  # fmt: skip
+          f"{row.channels:>3} channels, {blocks}")  # fmt: skip
 print(f"head {B0.head} channels")
 
 # %%
 convolutions = predict(
-    "04.convolutions", "How many convolutions does this table stand for?", choices=["9", "18", "49", "81"]
-)
+    "04.convolutions", "How many convolutions does this table stand for?",
+    choices=["9", "18", "49", "81"],
+)  # fmt: skip
 
 # %% [markdown]
 # ## From rows to blocks
@@ -65,8 +67,9 @@ convolutions = predict(
 
 # %% tags=["nbval-check-output"]
 for b in B0.blocks():
-    print(f"stage {b.stage + 2}.{b.index}  {b.in_channels:>3} -> {b.expanded:>4} -> {b.out_channels:>3} channels"
-          f"  K {b.kernel}  stride {b.stride}  squeeze {b.squeezed:>2}  reads {b.resolution:>3} px"
+    channels = f"{b.in_channels:>3} -> {b.expanded:>4} -> {b.out_channels:>3} channels"
+    print(f"stage {b.stage + 2}.{b.index + 1}  {channels}  K {b.kernel}"
+          f"  stride {b.stride}  squeeze {b.squeezed:>2}  reads {b.resolution:>3} px"
           f"{'  + input' if b.residual else ''}")  # fmt: skip
 
 # %% [markdown]
@@ -80,8 +83,8 @@ for b in B0.blocks():
 blocks = B0.blocks()
 expansions = sum(b.expanded != b.in_channels for b in blocks)
 total = 1 + expansions + len(blocks) + 2 * len(blocks) + len(blocks) + 1
-print(f"stem 1 + expand {expansions} + depthwise {len(blocks)} + SE {2 * len(blocks)} + project {len(blocks)}"
-      f" + head 1 = {total}")  # fmt: skip
+print(f"stem 1 + expand {expansions} + depthwise {len(blocks)} + SE {2 * len(blocks)}"
+      f" + project {len(blocks)} + head 1 = {total}")  # fmt: skip
 
 # %% [markdown]
 # Here are the blocks in order. A bar is as high as the map that the block writes; the number above it is the channels. An arrow is
@@ -140,8 +143,9 @@ with torch.no_grad(), FlopCounterMode(display=False) as counter:
 fvcore = FlopCountAnalysis(model, image).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
 watched = fvcore.by_operator()
 stated = EfficientNet_B0_Weights.IMAGENET1K_V1.meta
+held, macs = sum(p.numel() for p in model.parameters()), counter.get_total_flops() // 2
 print(f"our formulas  {ours.params:,} parameters  {ours.macs:,} MACs")
-print(f"PyTorch       {sum(p.numel() for p in model.parameters()):,} parameters  {counter.get_total_flops() // 2:,} MACs")
+print(f"PyTorch       {held:,} parameters  {macs:,} MACs")
 print(f"fvcore                              {watched['conv'] + watched['linear']:,} MACs")
 print(f"torchvision   {stated['num_params']:,} parameters  {stated['_ops']:.3f} billion MACs")
 
@@ -151,8 +155,8 @@ print(f"torchvision   {stated['num_params']:,} parameters  {stated['_ops']:.3f} 
 #
 # ## Where does it all sit?
 #
-# Three guesses, one for each cost. An **activation** here is a number that a convolution or the classifier writes: what has to be
-# kept for the backward pass, and what has to travel through memory.
+# Three guesses, one for each cost. **Activations**, as a cost, are the numbers that the convolutions and the classifier write: what
+# has to travel through memory. (Training keeps about three times as many, lesson 02.) What bends is the *activation function*.
 
 # %%
 parts = ["stem", "stage 3", "stage 5", "stage 7", "classifier"]
@@ -162,8 +166,9 @@ where_activations = predict("04.activations", "Which part writes the most number
 
 # %%
 where_params.reveal("stage 7", "38 %. But the classifier, a single layer, has 24 %.")
-where_macs.reveal("stage 7", "24 %, just before stage 6. No part dominates.")
-where_activations.reveal("stage 3", "38 %: the first block widens 16 channels to 96 while the map still has 112x112 pixels.")
+where_macs.reveal("stage 7", "24 %, and stage 6 has 22 %. No part dominates.")
+where_activations.reveal("stage 3", "38 %: its first block makes 96 channels of 16 while the map still "
+                         "has 112x112 pixels.")  # fmt: skip
 figures.shares(ours.by_stage(), "stage")
 
 # %% [markdown]
@@ -183,7 +188,8 @@ figures.shares(by_operator, "operator")
 # %% tags=["nbval-check-output"]
 for name in ("depthwise", "squeeze-excite", "classifier"):
     layer = by_operator[name]
-    print(f"{name:<15} {layer.params / ours.params:6.2%} of the parameters  {layer.macs / ours.macs:6.2%} of the MACs"
+    print(f"{name:<15} {layer.params / ours.params:6.2%} of the parameters"
+          f"  {layer.macs / ours.macs:6.2%} of the MACs"
           f"  {layer.activations / ours.activations:6.2%} of the activations")  # fmt: skip
 
 # %% [markdown]
@@ -195,7 +201,7 @@ for name in ("depthwise", "squeeze-excite", "classifier"):
 #
 # ## Is it *the* B0?
 #
-# Equal counts are not equal networks: an activation has no parameters, and a residual costs no MACs. There is a stronger test. Take
+# Equal counts are not equal networks: an activation function has no parameters, and a residual costs no MACs. There is a stronger test. Take
 # all the numbers out of torchvision's B0 (its **state dict**), put them into ours, and show both the same photos. If every
 # operation is the same, so is every answer. `load_torchvision` matches the names.
 
@@ -204,14 +210,17 @@ from effnet_course import data
 
 photos = data.pictures("validation", resolution=32).take(8, seed=0)
 images = torch.from_numpy(photos.pixels.copy()).permute(0, 3, 1, 2) / 255  # (8, 3, 32, 32), 0 to 1
-images = nn.functional.interpolate((images - 0.45) / 0.25, size=224, mode="bilinear")
+images = (images - 0.45) / 0.25  # roughly mean 0 and deviation 1, which networks are trained on
+images = nn.functional.interpolate(images, size=224, mode="bilinear")
 
 torch.manual_seed(0)
-theirs = efficientnet_b0(dropout=0.0, stochastic_depth_prob=0.0).eval()  # random weights: nothing is downloaded
+# random weights: nothing is downloaded
+theirs = efficientnet_b0(dropout=0.0, stochastic_depth_prob=0.0).eval()
 copy = EfficientNet(B0).load_torchvision(theirs.state_dict()).eval()
 with torch.inference_mode():
     right = theirs(images)
-    print(f"largest difference of {right.numel():,} answers: {(copy(images) - right).abs().max().item()}")
+    off = (copy(images) - right).abs().max().item()
+    print(f"largest difference of {right.numel():,} answers: {off}")
 
 # %% [markdown]
 # As good as no difference. Are you convinced? A test is worth something only if a wrong network fails it. So we break ours: once
@@ -227,11 +236,11 @@ def compare(right):
     whole = copy.blocks
     with torch.inference_mode():
         print(f"the copy                   {(copy(images) - right).abs().max().item():.1e}")
-        whole[7].residual = False
-        print(f"block 7 without residual   {(copy(images) - right).abs().max().item():.1e}")
+        whole[7].residual = False  # the eighth block, stage 5.3
+        print(f"stage 5.3 without residual {(copy(images) - right).abs().max().item():.1e}")
         whole[7].residual = True
         copy.blocks = whole[:7] + whole[8:]
-        print(f"block 7 left out           {(copy(images) - right).abs().max().item():.1e}")
+        print(f"stage 5.3 left out         {(copy(images) - right).abs().max().item():.1e}")
         copy.blocks = whole
 
 
@@ -256,8 +265,8 @@ spreads(theirs)
 # %% [markdown]
 # It dies. A batch norm that has seen no data divides by 1, so nothing keeps the signal's size, and these weights make it
 # smaller at nearly every step. What comes out is as good as zero for every photo and for every network, and such answers agree to a
-# dozen decimal *places*, right or wrong. They don't agree in *digits*: the right answers are around $10^{-14}$, and the broken networks'
-# differ from them by about $10^{-15}$ (a block left out) or more, so that hardly two significant digits are the same.
+# dozen decimal *places*, right or wrong. They don't agree in *digits*. Compare the differences with the spread of the
+# answers themselves, the last line: one is about a tenth of it, the other several times as large.
 #
 # What would bring it to life? Batch norm does, once it knows the statistics of its input. One pass in training mode is enough, if
 # we tell it to forget the old ones entirely (momentum 1).
@@ -300,7 +309,7 @@ for name, values in copy.blocks[1].state_dict().items():
 
 # %% [markdown]
 # Which of these would go unnoticed if the code that loads it had it wrong? Decide for each: the kernel, the stride, the padding, the
-# activation, batch norm's epsilon and momentum, the squeeze width, the residual, the drop rates.
+# activation function, batch norm's epsilon and momentum, the squeeze width, the residual, the drop rates.
 #
 # We build each wrong network, load the same weights, and look at the answers in evaluation mode.
 
@@ -314,7 +323,8 @@ with torch.inference_mode():
 
 def with_stage(net, number, **changes):
     """`net` with a changed row; the paper's numbers, so that the first row is stage 2."""
-    return replace(net, stages=tuple(replace(s, **changes) if n == number else s for n, s in enumerate(net.stages, 2)))
+    rows = [replace(s, **changes) if n == number else s for n, s in enumerate(net.stages, 2)]
+    return replace(net, stages=tuple(rows))
 
 
 def try_loading(what, net, eps=1e-5):
@@ -341,7 +351,7 @@ try_loading("squeeze from expanded", replace(B0, se_base="expanded"))
 try_loading("drop rates 0.9", replace(B0, dropout=0.9, stochastic_depth=0.9))
 
 # %% [markdown]
-# What has a *shape* is noticed: kernel, channels, squeeze width. What is a *rule* is not: stride, activation, epsilon, residual, padding.
+# What has a *shape* is noticed: kernel, channels, squeeze width. What is a *rule* is not: stride, activation function, epsilon, residual, padding.
 # And what works only in training (drop rates, momentum) does not even change the answers, until someone trains on.
 #
 # ## Four implementations, one table
@@ -371,7 +381,8 @@ try_loading("drop rates 0.9", replace(B0, dropout=0.9, stochastic_depth=0.9))
 # %% tags=["nbval-check-output"]
 for variance in (1.0, 1e-2, 1e-3, 1e-4):
     ratio = ((variance + 1e-5) / (variance + 1e-3)) ** 0.5
-    print(f"variance {variance:<7g} with epsilon 0.001 a channel comes out {ratio:.2f} times as large as with 0.00001")
+    print(f"variance {variance:<7g} with epsilon 0.001 a channel comes out"
+          f" {ratio:.2f} times as large as with 0.00001")  # fmt: skip
 
 # %% [markdown]
 # A quiet channel of variance 0.0001 would come out at a third. (In torchvision, B5 to B7 have 0.001: their weights come from TensorFlow.)
@@ -382,7 +393,8 @@ for variance in (1.0, 1e-2, 1e-3, 1e-4):
 # %% tags=["nbval-check-output"]
 running = sum(values.numel() for name, values in model.named_buffers() if "running" in name)
 inputs = 3 + 3 + 1
-print(f"{ours.params:,} + {running:,} running statistics + {inputs} of the input layer = {ours.params + running + inputs:,}")
+print(f"{ours.params:,} + {running:,} running statistics + {inputs} of the input layer"
+      f" = {ours.params + running + inputs:,}")  # fmt: skip
 
 # %% [markdown]
 # **First weights.** A common rule gives weights a spread of $\sqrt{2/\text{fan-out}}$, where the fan-out is the number of outputs that one
@@ -394,7 +406,8 @@ ours_spread = model.blocks[1].steps.depthwise.conv.weight.std().item()
 torch.manual_seed(0)
 fresh = efficientnet_b0()
 theirs_spread = fresh.features[2][0].block[1][0].weight.std().item()
-print(f"96 channels, 3x3: authors' rule {(2 / 9) ** 0.5:.4f}, ours {ours_spread:.4f}, torchvision {theirs_spread:.4f}")
+print(f"96 channels, 3x3: authors' rule {(2 / 9) ** 0.5:.4f}, ours {ours_spread:.4f},"
+      f" torchvision {theirs_spread:.4f}")  # fmt: skip
 
 # %% [markdown]
 # Ten times smaller, and one of the reasons why the signal died above. In training, batch norm undoes it.
@@ -416,7 +429,7 @@ parity = predict("04.parity", "At 225 pixels in place of 224, SAME and symmetric
 # %%
 def pad_as_tensorflow(conv, inputs):
     side, kernel = inputs[0].shape[-1], conv.kernel_size[0]
-    missing = (-(-side // 2) - 1) * 2 + kernel - side  # pixels that the last window needs beyond the image
+    missing = (-(-side // 2) - 1) * 2 + kernel - side  # pixels that the last window is short of
     before = missing // 2
     return nn.functional.pad(inputs[0], (before, missing - before, before, missing - before))
 
@@ -459,8 +472,8 @@ printed, early = (224, 112, 112, 56, 28, 14, 14, 7, 7), (224, 112, 112, 56, 28, 
 for what, net in (("read", from_column(printed, True)), ("written", from_column(printed, False)),
                   ("early version, read", from_column(early, True))):  # fmt: skip
     counted = cost.network_cost(net)
-    print(f"{what:<20} strides {net.stem_stride} {[s.stride for s in net.stages]}  {counted.params:,} parameters"
-          f"  {counted.macs / 1e6:>8,.2f} M MACs")  # fmt: skip
+    print(f"{what:<20} strides {net.stem_stride} {[s.stride for s in net.stages]}"
+          f"  {counted.params:,} parameters  {counted.macs / 1e6:>8,.2f} M MACs")  # fmt: skip
 
 # %% [markdown]
 # The sizes are what a stage reads. Every reading has the same parameters, to the unit, because no weight knows how often it is used. Whoever
@@ -484,7 +497,8 @@ for what, net in (("read", from_column(printed, True)), ("written", from_column(
 # they work at many positions or at one? If they did not: what makes the same weights work more often, or less?
 
 # %%
-bug = predict("04.bug", "Network A has 3.1 million parameters too many, for 0.8 % more MACs. Where are they?",
+bug = predict("04.bug", "Network A has 3.1 million parameters too many, for 0.8 % more MACs. "
+              "Where are they?",
               choices=["in the expansions", "in the depthwise kernels", "in squeeze-and-excitation",
                        "in the classifier"])  # fmt: skip
 
@@ -513,7 +527,8 @@ for name, net in suspects.items():
     print(f"{name:<41} {params:>9,} {macs:>13,} {activations:>10,} {side:>2}")
 
 # %%
-bug.reveal("in squeeze-and-excitation", "One MAC more for each new weight: they work at one position only.")
+bug.reveal("in squeeze-and-excitation",
+           "One MAC more for each new weight: they work at one position only.")  # fmt: skip
 
 # %% [markdown]
 # A has 3,135,300 parameters and 3,133,440 MACs too many. So nearly every new weight is used once an image, at a single position. That leaves SE and the
@@ -534,7 +549,8 @@ blind = sum(b.expanded * b.kernel**2 for b in small.blocks() if b.resolution == 
 print(f"{cost.network_cost(small).macs:,} MACs at 32 pixels")
 print("maps read by the blocks:", [b.resolution for b in small.blocks()])
 centres = sum(b.expanded for b in small.blocks() if b.resolution == 1)
-print(f"depthwise weights on maps of one pixel: {blind:,}; {centres:,} of them ever meet anything but padding")
+print(f"depthwise weights on maps of one pixel: {blind:,};"
+      f" {centres:,} of them ever meet anything but padding")  # fmt: skip
 
 # %%
 figures.network_strip(small)
@@ -560,7 +576,7 @@ print("maps read by the blocks:", [b.resolution for b in NANO.blocks()])
 #
 # 1. a change that moves the MACs by a third and the parameters by 0.3 %;
 # 2. two different changes that leave all parameters as they are;
-# 3. which stage you can thin (fewer blocks) for the most MACs at the fewest parameters.
+# 3. which stage you can shorten (fewer blocks) for the most MACs at the fewest parameters.
 
 # %%
 from effnet_course import explorers
@@ -581,9 +597,9 @@ ask("04.q5", "04.q6", "04.q7", "04.q8")
 #
 # - Seven rows, four rules, 81 convolutions: 5,288,548 parameters and 385,814,752 MACs.
 # - Parameters sit late, activations early, MACs in between. Depthwise layers: 3 % of the parameters, 9 % of the MACs, a third of the activations.
-# - Parameters can't see strides; no count can see an activation or a residual. Check parameters, MACs *and* answers.
+# - Parameters can't see strides; no count can see an activation function or a residual. Check parameters, MACs *and* answers.
 # - A test that a broken network passes proves nothing. Random weights let the signal die.
-# - A state dict holds shapes and numbers, not rules. Epsilon, padding, stride and activation travel with the code.
+# - A state dict holds shapes and numbers, not rules. Epsilon, padding, stride and activation function travel with the code.
 #
 # Next: sheet 04 (`exercises/04_efficientnet_b0.ipynb`). Then lesson 05: you have one network. What if you only make it deeper, wider or sharper?
 

@@ -27,7 +27,7 @@
 # %%
 from effnet_course.asking import ask, predict
 
-ask("01.q3", "02.q4", "00.q8")
+ask("01.q3", "03.q6", "00.q8")
 
 # %% [markdown]
 # ## What does each knob cost?
@@ -54,7 +54,8 @@ from effnet_course.cost import network_cost
 whole = network_cost(B0)
 for turn in ({"depth": 2}, {"width": 2}, {"resolution": 2}):
     counted = network_cost(B0.scaled(**turn))
-    print(f"{turn}: MACs x {counted.macs / whole.macs:.3f}, parameters x {counted.params / whole.params:.3f}, "
+    print(f"{turn}: MACs x {counted.macs / whole.macs:.3f}, "
+          f"parameters x {counted.params / whole.params:.3f}, "
           f"activations x {counted.activations / whole.activations:.3f}")  # fmt: skip
 
 # %% [markdown]
@@ -79,15 +80,16 @@ twice.reveal("3.76", "A depthwise layer has one width: each channel is filtered 
 #
 # ## Read the powers off the counts
 #
-# Suppose nobody had told you the rule. Could you find it from counts? If $\text{MACs} = c \cdot d^a w^b r^g$ (the
-# powers $a$, $b$, $g$ are what we look for), then
-# $$\log \text{MACs} = \log c + a \log d + b \log w + g \log r.$$
-# That is a plane. A **least-squares fit** finds the $\log c, a, b, g$ for which the squared misses, summed over all networks, are smallest.
+# Suppose nobody had told you the rule. Could you find it from counts? If $\text{MACs} = c \cdot d^{p_d} w^{p_w} r^{p_r}$ (the
+# three powers are what we look for), then
+# $$\log \text{MACs} = \log c + p_d \log d + p_w \log w + p_r \log r.$$
+# That is a plane. A **least-squares fit** finds the $\log c$ and the powers for which the squared misses, summed over all networks, are smallest.
 # We count every combination on three grids. Will the three fits agree?
 
 # %%
 agree = predict("05.fit", "Where will the power of depth come out far from 1?",
-                choices=["multipliers 1, 2, 3", "1 to 3 in steps of a quarter", "1.1 to 1.4", "nowhere"])  # fmt: skip
+                choices=["multipliers 1, 2, 3", "1 to 3 in steps of a quarter", "1.1 to 1.4",
+                         "nowhere"])  # fmt: skip
 
 # %% tags=["nbval-check-output"]
 from itertools import product
@@ -100,24 +102,27 @@ def powers(base, multipliers, blocks=False):
     rows, counts = [], []
     for d, w, r in product(multipliers, repeat=3):
         net = base.scaled(depth=d, width=w, resolution=r)
-        rows.append([1, np.log(sum(net.repeats) / sum(base.repeats) if blocks else d), np.log(w), np.log(r)])
+        deeper = sum(net.repeats) / sum(base.repeats) if blocks else d
+        rows.append([1, np.log(deeper), np.log(w), np.log(r)])
         counts.append(np.log(network_cost(net).macs))
     fit, *_ = np.linalg.lstsq(np.array(rows), np.array(counts), rcond=None)
     return fit[1:], np.exp(np.abs(np.array(rows) @ fit - counts).max()) - 1
 
 
-grids = {"1, 2, 3": (1, 2, 3), "1 to 3 by 0.25": np.arange(1, 3.1, 0.25), "1.1 to 1.4 by 0.1": (1.1, 1.2, 1.3, 1.4)}
+grids = {"1, 2, 3": (1, 2, 3), "1 to 3 by 0.25": np.arange(1, 3.1, 0.25),
+         "1.1 to 1.4 by 0.1": (1.1, 1.2, 1.3, 1.4)}  # fmt: skip
 for name, multipliers in grids.items():
     for blocks in (False, True):
-        (a, b, g), miss = powers(B0, multipliers, blocks)
+        (p_d, p_w, p_r), miss = powers(B0, multipliers, blocks)
         depth = "blocks" if blocks else "d"
-        print(f"{name:<18} {depth:<6} ^ {a:.2f}   w ^ {b:.2f}   r ^ {g:.2f}   misses up to {miss:.0%}")
+        print(f"{name:<18} {depth:<6} ^ {p_d:.2f}   w ^ {p_w:.2f}   r ^ {p_r:.2f}"
+              f"   misses up to {miss:.0%}")  # fmt: skip
 
 # %%
 agree.reveal("1.1 to 1.4", "In so short a range all you see of depth is the rounding.")
 
 # %% [markdown]
-# "blocks" means: in place of $d$, use the blocks that were really built. From 1 to 3 the powers are close to 1, 2 and 2. From 1.1 to 1.4 they are not: B0 has 23 blocks at 1.1 and at 1.2, and 26 at 1.4. A fit
+# "blocks" means: in place of $d$, use the blocks that were really built. From 1 to 3 the powers are close to 1, 2 and 2. From 1.1 to 1.4 the power of $d$ is not, only that of the blocks: B0 has 23 of them at 1.1 and at 1.2, and 26 at 1.4. A fit
 # knows only the range that you show it.
 
 # %%
@@ -163,10 +168,11 @@ field, step = 1, 1
 for kernel, stride in ((3, 2), (3, 1), (5, 1)):
     field, step = field + (kernel - 1) * step, step * stride
     print(f"{kernel}x{kernel}, stride {stride}: field {field} px, step {step} px")
-print("B0, every third map ('stage 7.3' is block 3 of stage 7, counted from 0):")
+print("B0, every third map ('stage 7.4' is the fourth block of stage 7):")
 print("   ", "  ".join(f"{f.name} {f.side}" for f in explain.theoretical_field(B0)[::3]))
 for net in (B0, NANO):
-    print(f"{net.name}: image {net.resolution} px, last map's field {explain.theoretical_field(net)[-1].side} px")
+    last = explain.theoretical_field(net)[-1]
+    print(f"{net.name}: image {net.resolution} px, last map's field {last.side} px")
 
 # %%
 wider.reveal(explain.theoretical_field(B0)[-1].side,
@@ -181,8 +187,9 @@ wider.reveal(explain.theoretical_field(B0)[-1].side,
 for pixels in (16, 32, 64, 128, 256):
     for blocks in range(4, 60):
         net = NANO.scaled(depth=blocks / 8, resolution=pixels / 16)
-        if explain.theoretical_field(net)[-1].side >= pixels:
-            print(f"{pixels:>3} px: {blocks:>2} blocks give a field of {explain.theoretical_field(net)[-1].side} px")
+        side = explain.theoretical_field(net)[-1].side
+        if side >= pixels:
+            print(f"{pixels:>3} px: {blocks:>2} blocks give a field of {side} px")
             break
 
 # %% [markdown]
@@ -215,9 +222,11 @@ for pixels in (16, 32, 96):
     for se in (False, True):
         found[pixels, se] = explain.effective_field(nano, images, se=se)
     off, on = (found[pixels, se] for se in (False, True))
-    print(f"{pixels:>3} px: 90 % in {explain.side_of(off):>2} px, 99 % in {explain.side_of(off, 0.99)} px; no influence "
-          f"at all: {(off == 0).mean():.0%} of pixels with SE held, {(on == 0).mean():.0%} with SE")  # fmt: skip
-used.reveal(explain.side_of(found[96, True]), "By how much of the image is that less than the rule allows?")
+    most, nearly_all = explain.side_of(off), explain.side_of(off, 0.99)
+    print(f"{pixels:>3} px: 90 % in {most:>2} px, 99 % in {nearly_all} px; "
+          f"no influence at all: {(off == 0).mean():.0%} of pixels with SE held, "
+          f"{(on == 0).mean():.0%} with SE")  # fmt: skip
+used.reveal(explain.side_of(found[96, True]), "How much less than the rule allows is that?")
 
 # %%
 figures.fields([(f"{pixels} px, SE {'on' if se else 'held'}", found[pixels, se],
@@ -228,12 +237,12 @@ figures.fields([(f"{pixels} px, SE {'on' if se else 'held'}", found[pixels, se],
 # Three things to see. (This network was trained on CIFAR-10 at 16 pixels; at 96 they are enlarged. We ask what it looks at, not whether it is right.)
 #
 # - With SE held (each gate stays at its value, so that nothing flows through it), the field ends exactly where the rule says: a square of 75 pixels, and outside it a gradient of exactly zero.
-# - With SE on, no pixel is without influence; but look at the colours: outside the square it is smaller by several powers of ten. "SE sees everything" is true and nearly nothing in this network, whose
+# - With SE on, no pixel is without influence; but look at the colours: outside the square it is smaller by several powers of ten. It is true that SE sees everything; in this network that is next to nothing, because its
 #   gates hardly move (lesson 03).
 # - Nearly all the influence sits in a spot far smaller than the theoretical field. Its size *in pixels* stops growing while the image grows on. So at a higher resolution each output sees a smaller share of the scene.
 #
 # Why is it so concentrated? A pixel in the middle reaches the output on very many paths through the layers, one at the edge of the field on a single one. The theoretical field grows with every layer by
-# the same amount. But sums of many small random steps grow like the square root of their number, and so, roughly, does the part that is used.
+# the same amount. But a path takes one step in each layer, to any position of the window, and a sum of $n$ random steps grows like $\sqrt{n}$. So, roughly, does the part that is used.
 #
 # That is an argument for turning two knobs together: *sharper images want a deeper network*. Below you will test it.
 
@@ -268,8 +277,8 @@ def stack(depth, norm, residual):
 # a third, what is left of it after 40 layers?
 
 # %%
-faded = predict("05.fade", "Plain stack: the gradient at layer 1 of 40, beside that at layer 40",
-                choices=["about the same", "about a tenth", "about a millionth", "below 10^-15"])  # fmt: skip
+faded = predict("05.fade", "Plain stack: the gradient at layer 1 of 40, divided by that at layer 40",
+                choices=["about 1", "about a tenth", "about a millionth", "below 10^-15"])  # fmt: skip
 
 # %%
 small = data.pictures("train", resolution=8).take(4000, seed=0)
@@ -279,8 +288,9 @@ pixels, labels = to_input(torch.from_numpy(small.pixels.copy())), torch.from_num
 def gradients(norm, residual, depth=40):
     """At the output of each layer, before any training: (size of the gradient, spread of the signal)."""
     model, signals = stack(depth, norm, residual), []
+
     for layer in model[1 : depth + 1]:
-        layer.register_forward_hook(lambda module, inputs, out: (out.retain_grad(), signals.append(out))[1])
+        layer.register_forward_hook(lambda m, x, out: (out.retain_grad(), signals.append(out))[1])
     nn.functional.cross_entropy(model(pixels[:64]), labels[:64]).backward()
     return [out.grad.norm().item() for out in signals], [out.std().item() for out in signals]
 
@@ -291,7 +301,7 @@ for name, (_, spreads) in both.items():
     print(f"{name:<18} signal after layer 1: {spreads[0]:.2f}, after layer 40: {spreads[-1]:.2f}")
 curves = {name: slopes for name, (slopes, _) in both.items()}
 share = curves["plain"][0] / curves["plain"][-1]
-faded.reveal("below 10^-15", f"{share:.0e}" if share else "So small that a 32-bit float can't hold it: 0.")
+faded.reveal("below 10^-15", f"{share:.0e}" if share else "Too small for a 32-bit float: 0.")
 figures.gradients(curves)
 
 # %% [markdown]
@@ -303,7 +313,7 @@ figures.gradients(curves)
 # Sizes are not learning. So train. Which wins?
 
 # %%
-trains = predict("05.plain", "With norm but no residual, 32 layers will learn, beside 4,",
+trains = predict("05.plain", "With norm but no residual, 32 layers will learn, compared with 4,",
                  choices=["more", "about as much", "less"])  # fmt: skip
 
 # %%
@@ -315,7 +325,8 @@ def learn(depth, residual, steps=100):
     """(mean training loss of the last 20 steps, top-1 on 1,000 validation images in percent)"""
     model = stack(depth, True, residual).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), 0.05, momentum=0.9, nesterov=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.05, steps, pct_start=0.2, cycle_momentum=False)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 0.05, steps, pct_start=0.2, cycle_momentum=False)  # fmt: skip
     losses = []
     for _ in range(steps):
         some = torch.randint(0, len(labels), (64,))
@@ -339,7 +350,8 @@ for depth, residual in ((4, False), (4, True), (32, False), (32, True)):
           f"validation top-1 {top1:.1f} %  ({held.name})")  # fmt: skip
 gap = reached[4, False][0] - reached[32, False][0]
 trains.reveal("more" if gap > 0.05 else "less" if gap < -0.05 else "about as much",
-              f"By training loss, {reached[32, False][0]:.2f} against {reached[4, False][0]:.2f}.")  # fmt: skip
+              f"By training loss, {reached[32, False][0]:.2f} against {reached[4, False][0]:.2f}."
+              )  # fmt: skip
 
 # %% [markdown]
 # One seed, a hundred steps: an anecdote, though a large one. Still: depth *alone* is not a knob that can be turned freely. It needs blocks built
@@ -348,7 +360,7 @@ trains.reveal("more" if gap > 0.05 else "less" if gap < -0.05 else "about as muc
 # ## One dimension at a time, measured
 #
 # The plan: NANO at about 0.5, 2, 4 and 8 times its MACs, scaled in depth alone, in width, in resolution (and in mixtures, for
-# lessons 06 and 07). The cell prints what is recorded so far. All runs have the same recipe: 16,000 CIFAR-10 images, 4 epochs, three seeds, one CPU thread, all fixed before the first run (`docs/atlas.md`).
+# lessons 06 and 07). The cell prints what is recorded so far; what is missing has not been run yet. All runs have the same recipe: 16,000 CIFAR-10 images, 4 epochs, up to three seeds, one CPU thread, all fixed before the first run (`docs/atlas.md`).
 # 16 pixels is the base; beyond 32 the photos have no more detail to give and are enlarged.
 
 # %%
@@ -359,12 +371,13 @@ points.sort(key=lambda p: (single.index(p.family), p.macs))
 base = next((p for p in points if p.family == "base"), None)
 for p in points:
     enlarged = ", enlarged" if p.resolution > 32 else ""
-    print(f"{p.family:<11} d {p.depth:<6.3g} w {p.width:<5.3g} {p.resolution} px{enlarged}: {p.macs:>10,} MACs, "
-          f"{p.params:>9,} parameters, top-1 {', '.join(f'{v:.1f}' for v in p.values)}")  # fmt: skip
+    print(f"{p.family:<11} d {p.depth:<6.3g} w {p.width:<5.3g} {p.resolution} px{enlarged}: "
+          f"{p.macs:>10,} MACs, {p.params:>9,} parameters, "
+          f"top-1 {', '.join(f'{v:.1f}' for v in p.values)}")  # fmt: skip
 print(f"{len(rows)} runs recorded, {sum(r.seconds for r in rows) / 3600:.1f} hours")
 
 # %% [markdown]
-# Three numbers a network, one for each seed. Their mean has an error, and three values hardly tell how large. Two steps make it better.
+# Two or three numbers a network, one for each seed. Their mean has an error, and so few values hardly tell how large. Two steps make it better.
 #
 # **Pool.** Seeds scatter each network's top-1. If they scatter all networks about alike, we can estimate that one spread from all together: for each network the squared distances from its
 # own mean, all added up, divided by the **degrees of freedom** (values minus one, for each network), and the root.
@@ -401,13 +414,14 @@ figures.against_macs(marks)
 # %%
 def ranked(budget):
     """The single dimensions at a budget, best first, each with the best one's lead and its interval."""
-    there = sorted((p for p in points if p.budget == budget and p.family != "base"), key=lambda p: -p.mean)
+    there = [p for p in points if p.budget == budget and p.family != "base"]
+    there.sort(key=lambda p: -p.mean)
     return [(p, *atlas.difference(there[0].values, p.values, pooled)) for p in there] if pooled else []
 
 
 for budget in (2, 4, 8):
     order = ranked(budget)
-    print(f"about {budget} times the MACs:" if order else f"about {budget} times the MACs: no runs recorded yet")
+    print(f"about {budget} times the MACs:{'' if order else ' no runs recorded yet'}")
     for p, lead, low, high in order:
         verdict = "" if p is order[0][0] else f"  behind by {lead:.2f} ({low:.2f} to {high:.2f}) " + (
             "beyond the noise of seeds" if low > 0 else "not decided")
@@ -435,8 +449,8 @@ figures.learning_curves(groups)
 #
 # ## What does another doubling bring?
 #
-# A natural formula for a curve that levels off is $\text{error} = \text{floor} + u\,x^{-v}$: it falls with the budget $x$. Can four or five points tell the floor? Take an invented
-# network whose errors are $20 + 10\,x^{-0.5}$ exactly, and insist on wrong floors. How far off is the best fit?
+# A natural formula for a curve that levels off is $\text{error} = \text{floor} + u\,x^{-v}$: it falls with the budget $x$. Can four or five measurements tell the floor? Take an invented
+# network whose errors are $20 + 10\,x^{-0.5}$ exactly, set the floor to a wrong value, and fit the rest. How far off is the best fit?
 
 # %% tags=["nbval-check-output"]
 from scipy.optimize import curve_fit
@@ -444,18 +458,20 @@ from scipy.optimize import curve_fit
 budgets = np.array([0.5, 1, 2, 4, 8])
 errors = 20 + 10 * budgets**-0.5
 for floor in (0, 10, 15, 20, 22):
-    (u, v), _ = curve_fit(lambda x, u, v, floor=floor: floor + u * x**-v, budgets, errors, p0=(30 - floor, 0.3))
+    (u, v), _ = curve_fit(lambda x, u, v, floor=floor: floor + u * x**-v, budgets, errors,
+                          p0=(30 - floor, 0.3))  # fmt: skip
     off = np.abs(floor + u * budgets**-v - errors).max()
     far = floor + u * 1000**-v
-    print(f"floor {floor:>2}: misses the five points by up to {off:.2f}, says {far:.1f} % error at 1000x")
+    print(f"floor {floor:>2}: misses the five values by up to {off:.2f},"
+          f" says {far:.1f} % error at 1000x")  # fmt: skip
 
 # %% [markdown]
-# Floors from 10 to 22 all pass within 0.6 points, even 0 within 0.7, and at a thousand times the budget they say anything from 12 to 22 % error. Compare the 0.7 with the spread over seeds, printed above the figure of the runs. The five points do not *identify* the floor. So we fit less, something five points can bear:
+# Floors from 10 to 22 all pass within 0.6 points, even 0 within 0.7, and at a thousand times the budget they say anything from 12 to 22 % error. Compare the 0.7 with the spread over seeds, printed above the figure of the runs. Five values do not *identify* the floor. So we fit less, something that five values can bear:
 # **points gained per doubling**, a straight line against $\log_2$ of the MACs. Three assumptions go with it: that the line is straight, that seeds scatter alike everywhere, and, beyond the last point, that it goes on as before.
 
 # %%
 def doubling(family):
-    """Fit top-1 = start + gain * log2(MACs / base's): (line, half width of the gain's interval, x, y)."""
+    """Fit top-1 = start + gain * log2(MACs / base's): (line, half of the gain's interval, x, y)."""
     mine = [p for p in points if p.family in ("base", family)]
     x = np.array([np.log2(p.macs / base.macs) for p in mine for _ in p.values])
     y = np.array([v for p in mine for v in p.values])
@@ -464,7 +480,7 @@ def doubling(family):
 
 
 def band(family, at):
-    """The fitted line at `at` doublings with its 95 % interval: wider, the farther from the middle of the points."""
+    """The fitted line at `at` doublings with its 95 % interval: wider, farther from the middle."""
     line, _, x, y = doubling(family)
     fitted = line.intercept + line.slope * at
     scatter = np.sqrt(((y - line.intercept - line.slope * x) ** 2).sum() / (len(x) - 2))
@@ -474,8 +490,8 @@ def band(family, at):
 
 
 # %%
-lines, enough = [], [f for f in single[1:] if base and sum(p.family == f for p in points) and len(base.values) > 1]
-for family in enough:
+lines, seeds = [], len(base.values) if base else 0
+for family in (f for f in single[1:] if seeds > 1 and any(p.family == f for p in points)):
     line, half, x, _ = doubling(family)
     value, low, high = (float(v) for v in band(family, x.max() + 2))
     bounds = f"{line.slope - half:+.2f} to {line.slope + half:+.2f}"
@@ -487,7 +503,7 @@ figures.against_macs(marks, lines)
 
 # %% [markdown]
 # The band says how well the *line* is known, if it is a line. Dashed: extrapolated. There the band does not contain the largest doubt, which is whether the line goes on. If the points of
-# a family bend away from its line at the right end, gains are shrinking, and the dashed part promises too much. That can be looked at directly: the gain of each step by itself.
+# a family bend away from its line at the right end, gains are shrinking, and the dashed part promises too much.
 #
 # ## Efficiency, and when to stop
 #
@@ -502,7 +518,8 @@ for family in single[1:]:
     mine = sorted((p for p in points if p.family in ("base", family)), key=lambda p: p.macs)
     print(family)
     for before, p in zip([None, *mine], mine, strict=False):
-        per = f"{p.mean / p.macs * 1e6:5.2f} points per million MACs, {p.mean / p.params * 1e5:5.1f} per 100,000 params"
+        per = (f"{p.mean / p.macs * 1e6:5.2f} points per million MACs, "
+               f"{p.mean / p.params * 1e5:5.1f} per 100,000 params")  # fmt: skip
         step = ""
         if before and pooled:
             doublings = np.log2(p.macs / before.macs)
@@ -512,8 +529,8 @@ for family in single[1:]:
 peak.reveal("the cheapest network", "Guessing costs 0 MACs and has 10 % right: infinitely efficient.")
 
 # %% [markdown]
-# Above 50 %, top-1 can't double at all; MACs can. So the ratio peaks at the cheapest network as soon as the gains are smaller in proportion than the MACs, and would have you never scale at all. (Per *parameter*, resolution looks as if it were free.
-# It isn't; it is paid in MACs.) An average says nothing about the next step. What does is the **marginal gain**: the step from one network to the next, printed at the end of its line. A rule for stopping, made of three decisions that are yours:
+# Above 50 %, top-1 can't double at all; MACs can. Wherever top-1 grows by a smaller factor than the MACs, the ratio falls. It would have you never scale at all. An
+# average says nothing about the next step. What does is the **marginal gain**: the step from one network to the next, printed at the end of its line. A rule for stopping, made of three decisions that are yours:
 #
 # 1. Say what a doubling must bring: say, 1 point.
 # 2. Take the interval of the last step's gain. If it lies wholly *below*, stop. If wholly *above*, go on.
@@ -521,7 +538,7 @@ peak.reveal("the cheapest network", "Guessing costs 0 MACs and has 10 % right: i
 #
 # ## A sharp image through a shallow net
 #
-# Back to the argument about the field. Photos mix everything; **Shapes**, the course's own pictures, can be turned. *Detail* hides a picture's mark in fine stripes. *Extent* hides it in the direction from a planet to its moon, half a picture away. At detail
+# Back to the argument about the field. Photos mix everything; **Shapes**, the course's own pictures, can be turned. A picture's *mark* decides its class (lesson 00). *Detail* hides it in fine stripes. *Extent* hides it in the direction from a planet to its moon, half a picture away. At detail
 # 1 and extent 1, half the pictures show stripes, half a moon. The network is small and has no SE: a field of 11 pixels, or with $d = 3$ of 35. Images of 12 pixels, or of 28. You can't resolve the stripes at 12.
 
 # %%
@@ -555,6 +572,7 @@ for kind, way, title in (("depth", "stripes", "stripes"), ("depth", "moon", "moo
 # %%
 (blurred, sharp), _ = panels[1][3]
 change = sharp - blurred
+print("moons, d = 3, 28 px, seed by seed:", [round(top1) for top1 in cells("depth", "moon")[3, 28]])
 sharper.reveal("rise" if change > 3 else "fall" if change < -3 else "stay",
                f"From {blurred:.0f} to {sharp:.0f} %. Chance is 10 %.")  # fmt: skip
 figures.mismatch(panels)
@@ -563,12 +581,13 @@ figures.mismatch(panels)
 # (Recorded: three seeds a cell. Each interval rests on the cell's own three, with the factor 4.30. Pooling would be wrong here: look how unequally the cells scatter.)
 #
 # Resolution is what brings the stripes: at 12 pixels no depth helps. But at 28 pixels planet and moon lie further apart *in pixels*, beyond a field of 11. The sharper image takes from the shallow network what it could do before. The deep one
-# is far better at moons in both columns, though at 28 pixels its seeds reach anything from 54 to 82 %. On the right the stripes have five colours, each read by a key of its own, and the network gets *wider*: on blurred images there is nothing for it to learn from; on sharp ones the same width pays.
+# is far better at moons in both columns, though at 28 pixels its seeds reach anything from 54 to 82 %. On the right the stripes have five colours, and in each colour the marks mean other classes (a *key*); the network gets *wider*: on blurred images there is nothing for it to learn from; on sharp ones the same width pays.
 #
 # An **interaction** means that what one knob brings depends on where another stands: a difference of differences. Is there one in each table? Guess from the figure, then compute it seed by seed.
 
 # %%
-for kind, way, what in (("depth", "moon", "d = 3 in place of 1, on moons"), ("width", "stripes", "w = 2 in place of 0.67")):
+for kind, way, what in (("depth", "moon", "d = 3 in place of 1, on moons"),
+                        ("width", "stripes", "w = 2 in place of 0.67")):  # fmt: skip
     found = cells(kind, way)
     small, large = sorted({size for size, _ in found})
     gains = {px: np.subtract(found[large, px], found[small, px]) for px in (12, 28)}
@@ -578,7 +597,7 @@ for kind, way, what in (("depth", "moon", "d = 3 in place of 1, on moons"), ("wi
 
 # %% [markdown]
 # For width, yes: it pays on sharp images only, and the interval is far from 0. When that happens, "which knob is best?" has no answer that holds everywhere. For depth on moons these runs show none: more depth brings about as much in both columns, and the
-# interval is wide. It looked like one, because we expected it. What they do show is the other half of the argument: a sharper image alone can *cost* accuracy, and depth brings it back, at least in part.
+# interval is wide. What they do show is the other half of the argument: a sharper image alone can *cost* accuracy, and depth brings it back, at least in part.
 #
 # These pictures were *made* to have large effects: no SE, networks at the edge of what their field allows. Whether photos behave so, at equal MACs, is a question for runs (lesson 06).
 
@@ -614,7 +633,7 @@ ask("05.q1", "05.q2", "05.q3", "05.q4", "05.q5", "05.q6", "05.q7", "05.q8")
 # - The theoretical field says what an output can see, the effective field what it uses, which is far less. SE sees everything, in principle.
 # - Plain depth stops training, because gradients don't get through. Norm and residual together let them.
 # - Compare at equal MACs, over seeds, by the interval of the difference. Few epochs measure how fast a network learns.
-# - Few points don't identify a floor. Fit what they can bear, and say what an extrapolation assumes. Decide by the marginal gain, not by an average.
+# - Few values don't identify a floor. Fit what they can bear, and say what an extrapolation assumes. Decide by the marginal gain, not by an average.
 # - Knobs can interact: in our test width paid on sharp images only. A sharper image alone can cost accuracy. Compute the difference of differences before you call it an interaction.
 #
 # Next: sheet 05 (`exercises/05_one_dimension.ipynb`). Then lesson 06: turn all three knobs at once.

@@ -40,9 +40,9 @@ def conv_macs(in_channels: int, out_channels: int, kernel: int, height: int, wid
               stride: int, padding: int, groups: int) -> int:
     """MACs of a convolution, for one image.
 
-    height, width: of the input, in pixels. padding: pixels added on each of the four sides; their zeros are
-    multiplied like other numbers. stride: the same in both directions. groups divides both channel counts.
-    The window stops only where it lies wholly on the padded image.
+    height, width: of the input, in pixels. padding: pixels added on each of the four sides; their zeros
+    are multiplied like other numbers. stride: the same in both directions. groups divides both channel
+    counts. The window stops only where it lies wholly on the padded image.
     """
     ### BEGIN SOLUTION
     rows = (height + 2 * padding - kernel) // stride + 1
@@ -68,7 +68,7 @@ check("01.1", conv_macs)
 # %%
 def conv_params(in_channels: int, out_channels: int, kernel: int, height: int, width: int,
                 stride: int, padding: int, groups: int, bias: bool) -> int:
-    """Parameters of a convolution, weights and biases. The arguments are those of conv_macs, and bias."""
+    """Parameters of a convolution, weights and biases. The arguments: those of conv_macs, and bias."""
     ### BEGIN SOLUTION
     weights = kernel**2 * (in_channels // groups) * out_channels
     return weights + out_channels if bias else weights
@@ -129,9 +129,9 @@ check("01.3", separable_ratio)
 def break_even_widths(kernel: int, share: float, growth: float) -> tuple[float, float]:
     """Widths of the standard layer above which a separable layer wins: (same width, same MACs).
 
-    A width is a number of output channels. kernel: 2 or more. share: what a separable layer is worth beside a
-    standard one of its width, between 0 and 1. growth: the exponent with which worth grows with width, above
-    0 and at most 1.
+    A width is a number of output channels. kernel: 2 or more. share: the worth of a separable layer
+    divided by that of a standard one of its width, between 0 and 1. growth: the exponent with which
+    worth grows with width, above 0 and at most 1.
     """
     ### BEGIN SOLUTION
     # Same width: share / (1/C + 1/K^2) = 1.
@@ -160,11 +160,12 @@ check("01.4", break_even_widths)
 
 # %%
 def roofline(in_channels: int, out_channels: int, kernel: int, height: int, width: int, groups: int,
-             bytes_per_number: int, flops_per_second: float, bytes_per_second: float) -> tuple[float, float]:
+             bytes_per_number: int, flops_per_second: float,
+             bytes_per_second: float) -> tuple[float, float]:
     """Arithmetic intensity and least time of a convolution on one image: (FLOPs per byte, seconds).
 
-    Stride 1, padding that keeps the image's size, no bias. 1 MAC is 2 FLOPs. Input, output and weights each
-    move once, at bytes_per_number a number.
+    Stride 1, padding that keeps the image's size, no bias. 1 MAC is 2 FLOPs. Input, output and weights
+    each move once, at bytes_per_number a number.
     """
     ### BEGIN SOLUTION
     weights = kernel**2 * (in_channels // groups) * out_channels
@@ -200,8 +201,8 @@ check("01.5", roofline)
 def reconcile(fvcore: int, flop_counter: int, pooled: int) -> tuple[int, int]:
     """What two counters' readings for one network say about it: (MACs, numbers that pass a batch norm).
 
-    fvcore: reading of FlopCountAnalysis. flop_counter: reading of PyTorch's FlopCounterMode. pooled: how many
-    numbers go into the average pooling.
+    fvcore: reading of FlopCountAnalysis. flop_counter: reading of PyTorch's FlopCounterMode. pooled:
+    how many numbers go into the average pooling.
     """
     ### BEGIN SOLUTION
     macs = flop_counter // 2

@@ -95,9 +95,9 @@ def block_cost(expansion: int, kernel: int, in_channels: int, out_channels: int,
                stride: int) -> tuple[int, int]:
     """(parameters, MACs) of an MBConv block, MACs for one image.
 
-    size: side of the block's input in pixels. Padding is such that a stride turns n pixels into ceil(n / stride).
-    No convolution has a bias; each is followed by a batch norm. A block of expansion 1 has no expansion
-    convolution. Of the batch norms count what is learned, and no MACs.
+    size: side of the block's input in pixels. Padding is such that a stride turns n pixels into
+    ceil(n / stride). No convolution has a bias; each is followed by a batch norm. A block of expansion 1
+    has no expansion convolution. Of the batch norms count what is learned, and no MACs.
     """
     ### BEGIN SOLUTION
     inner, side = expansion * in_channels, math.ceil(size / stride)
@@ -160,9 +160,9 @@ check("02.3", swish)
 def stochastic_depth(branch: list, shortcut: list, rate: float, draws: list, training: bool) -> list:
     """What the block puts out, one row of numbers for each image.
 
-    branch, shortcut: a row of numbers for each image; shortcut is the block's input. rate: probability of
-    being dropped, 0 or more and below 1. draws: a number from 0 to 1 for each image; below the rate means
-    dropped. training: False in evaluation.
+    branch, shortcut: a row of numbers for each image; shortcut is the block's input. rate: probability
+    of being dropped, 0 or more and below 1. draws: a number from 0 to 1 for each image; below the rate
+    means dropped. training: False in evaluation.
     """
     ### BEGIN SOLUTION
     branch, shortcut = np.array(branch), np.array(shortcut)
@@ -192,8 +192,8 @@ check("02.4", stochastic_depth)
 def residual_blocks(stem: int, stages: list) -> list:
     """For each stage, how many of its blocks add their input.
 
-    stem: channels before the first stage. stages: a row [expansion, kernel, stride, channels, repeats] for
-    each, where channels is what the stage puts out and repeats the number of its blocks.
+    stem: channels before the first stage. stages: a row [expansion, kernel, stride, channels, repeats]
+    for each, where channels is what the stage puts out and repeats the number of its blocks.
     """
     ### BEGIN SOLUTION
     counts, channels = [], stem
@@ -230,7 +230,8 @@ def block_memory(expansion: int, kernel: int, in_channels: int, out_channels: in
     """(bytes kept for the backward pass in training, most bytes held at once in evaluation).
 
     The block is that of block_cost: up to three convolutions, each followed by a batch norm, and a SiLU
-    after all but the last. size: side of the input in pixels; a stride turns n pixels into ceil(n / stride).
+    after all but the last. size: side of the input in pixels; a stride turns n pixels into
+    ceil(n / stride).
     """
     ### BEGIN SOLUTION
     after = math.ceil(size / stride)

@@ -42,8 +42,9 @@ def one_gate(means: list[float], reduce: list[float], reduce_bias: float, restor
              restore_bias: float) -> float:
     """The gate of one channel, in a block that squeezes to a single number.
 
-    means: of all the channels. reduce, reduce_bias: a weight for each mean, and the bias, of the first layer, which
-    SiLU follows. restore, restore_bias: the weight and the bias of the second layer that belong to this channel's gate.
+    means: of all the channels. reduce, reduce_bias: a weight for each mean, and the bias, of the first
+    layer, which SiLU follows. restore, restore_bias: the weight and the bias of the second layer that
+    belong to this channel's gate.
     """
     ### BEGIN SOLUTION
     squeezed = sum(weight * mean for weight, mean in zip(reduce, means, strict=True)) + reduce_bias
@@ -70,8 +71,8 @@ check("03.1", one_gate)
 def squeeze_excite(x: list, reduce: list, reduce_bias: list, restore: list, restore_bias: list):
     """A feature map through squeeze-and-excitation: an array of its shape.
 
-    x: (channels, height, width). reduce: (squeezed, channels). reduce_bias: (squeezed,). restore: (channels,
-    squeezed). restore_bias: (channels,). SiLU follows the first layer, a sigmoid the second.
+    x: (channels, height, width). reduce: (squeezed, channels). reduce_bias: (squeezed,). restore:
+    (channels, squeezed). restore_bias: (channels,). SiLU follows the first layer, a sigmoid the second.
     """
     ### BEGIN SOLUTION
     x = np.array(x)
@@ -99,8 +100,8 @@ check("03.2", squeeze_excite)
 
 # %%
 def squeeze_width(in_channels: int, expand: int, out_channels: int, ratio: float) -> int:
-    """Channels inside the squeeze-and-excitation of an MBConv block, as in the published code: a fraction is cut off, and
-    there is always at least one.
+    """Channels inside the squeeze-and-excitation of an MBConv block, as in the published code: a
+    fraction is cut off, and there is always at least one.
     """
     ### BEGIN SOLUTION
     wanted = in_channels * ratio
@@ -126,10 +127,11 @@ check("03.3", squeeze_width)
 # %%
 def se_cost(in_channels: int, expand: int, out_channels: int, kernel: int, resolution: int,
             squeezed: int) -> tuple[int, int, float, float]:
-    """Parameters and MACs of a block's squeeze-and-excitation, and its shares of the block's: (parameters, MACs, share of
-    parameters, share of MACs).
+    """Parameters and MACs of a block's squeeze-and-excitation, and its shares of the block's:
+    (parameters, MACs, share of parameters, share of MACs).
 
-    kernel: of the depthwise layer. resolution: height and width of the map, in pixels. MACs are for one image.
+    kernel: of the depthwise layer. resolution: height and width of the map, in pixels. MACs are for one
+    image.
     """
     ### BEGIN SOLUTION
     expanded = in_channels * expand

@@ -41,8 +41,8 @@ from effnet_course.cost import network_cost
 def stage_blocks(stem: int, rows: list[list[int]]) -> list[tuple[int, int, int, int, int, bool]]:
     """The blocks that a stage table stands for, in order.
 
-    stem: channels that the stem writes, so that the first block reads them. rows: [expand, kernel, stride, channels,
-    repeats], one for each stage.
+    stem: channels that the stem writes, so that the first block reads them. rows: [expand, kernel,
+    stride, channels, repeats], one for each stage.
     """
     ### BEGIN SOLUTION
     blocks, channels = [], stem
@@ -91,15 +91,17 @@ check("04.1", stage_blocks)
 
 # %%
 def unnoticed(ours: dict, theirs: dict) -> tuple[list[str], list[str]]:
-    """What differs between two networks although the weights of one fit the other: (at once, in training).
+    """What differs between two networks although the weights of one fit the other: (at once, in
+    training).
 
-    ours, theirs: the same settings, name to value, in the same order. Both lists keep that order, which differs from
-    case to case.
+    ours, theirs: the same settings, name to value, in the same order. Both lists keep that order, which
+    differs from case to case.
     """
     ### BEGIN SOLUTION
     always = ("strides", "padding", "activation", "residual", "epsilon", "input")
     training = ("momentum", "dropout", "stochastic depth")
-    old, new = (s["momentum"] if s["framework"] == "tensorflow" else 1 - s["momentum"] for s in (ours, theirs))
+    old, new = (s["momentum"] if s["framework"] == "tensorflow" else 1 - s["momentum"]
+                for s in (ours, theirs))
     differing = [n for n in ours if (ours[n] != theirs[n] if n != "momentum" else abs(old - new) > 1e-6)]
     return [n for n in differing if n in always], [n for n in differing if n in training]
     ### END SOLUTION
@@ -127,17 +129,20 @@ check("04.2", unnoticed)
 # %%
 def conv(in_channels: int, out_channels: int, kernel: int, side: int,
          groups: int = 1, norm: bool = True) -> tuple[int, int]:
-    """(parameters, MACs) of a convolution that writes side x side pixels, with batch norm, or else with a bias."""
+    """(parameters, MACs) of a convolution that writes side x side pixels, with batch norm, or else with
+    a bias.
+    """
     weights = kernel**2 * (in_channels // groups) * out_channels
     return weights + (2 if norm else 1) * out_channels, weights * side**2
 
 
 # %%
-def network_counts(stem: int, head: int, classes: int, resolution: int, blocks: list[list]) -> tuple[int, int]:
+def network_counts(stem: int, head: int, classes: int, resolution: int,
+                   blocks: list[list]) -> tuple[int, int]:
     """(parameters, MACs) of an EfficientNet for one square image. 1 MAC = 2 FLOPs.
 
-    stem, head: channels that they write. resolution: side of the image in pixels. blocks: as 04.1 lists them,
-    (channels in, channels out, kernel, stride, expand, residual).
+    stem, head: channels that they write. resolution: side of the image in pixels. blocks: as 04.1 lists
+    them, (channels in, channels out, kernel, stride, expand, residual).
     """
     ### BEGIN SOLUTION
     side = -(-resolution // 2)
@@ -165,14 +170,14 @@ check("04.3", network_counts)
 #
 # | | params | macs | side | lowest |
 # |---|---|---|---|---|
-# | A | 4,020,358 | 57,746,384 | 1 | -0.278 |
-# | B | 4,147,086 | 376,297,280 | 6 | -0.278 |
-# | C | 7,155,658 | 1,131,991,552 | 12 | 0.0 |
-# | D | 4,020,358 | 282,694,528 | 6 | 0.0 |
+# | P | 4,020,358 | 57,746,384 | 1 | -0.278 |
+# | Q | 4,147,086 | 376,297,280 | 6 | -0.278 |
+# | R | 7,155,658 | 1,131,991,552 | 12 | 0.0 |
+# | S | 4,020,358 | 282,694,528 | 6 | 0.0 |
 #
 # Write a function that names the mistakes in any such network: a list of names from `MISTAKES`, in that order; an empty
-# list if there is none. There may be up to three at once. `measure` below goes the other way, from mistakes to behaviour. Then ask your function about A
-# to D.
+# list if there is none. There may be up to three at once. `measure` below goes the other way, from mistakes to behaviour. Then ask your function about P
+# to S.
 #
 # A network at 32 pixels with ten classes: `name_the_bug(32, 10, 3918982, 8193760, 1, -0.278)` is `["kernels all 3x3"]`.
 
@@ -186,7 +191,9 @@ MISTAKES = {
         net, stages=tuple(replace(s, repeats=1) for s in net.stages for _ in range(s.repeats))
     ),
     "kernels all 3x3": lambda net: replace(net, stages=tuple(replace(s, kernel=3) for s in net.stages)),
-    "stage 2 expanded": lambda net: replace(net, stages=(replace(net.stages[0], expand=6), *net.stages[1:])),
+    "stage 2 expanded": lambda net: replace(
+        net, stages=(replace(net.stages[0], expand=6), *net.stages[1:])
+    ),
 }
 
 
@@ -201,8 +208,10 @@ def measure(mistakes, resolution: int, classes: int) -> tuple[int, int, int, flo
 
 
 # %%
-def name_the_bug(resolution: int, classes: int, params: int, macs: int, side: int, lowest: float) -> list[str]:
-    """The mistakes in a network that was meant to be B0: names from MISTAKES, in that order, none to three.
+def name_the_bug(resolution: int, classes: int, params: int, macs: int, side: int,
+                 lowest: float) -> list[str]:
+    """The mistakes in a network that was meant to be B0: names from MISTAKES, in that order, none to
+    three.
 
     resolution: side of the image in pixels. The two names about SE never occur together.
     """
@@ -233,17 +242,21 @@ check("04.4", name_the_bug)
 
 # %%
 def stage_to_thin(stem: int, head: int, resolution: int, rows: list[list[int]]) -> tuple[int, int, int]:
-    """(row, MACs saved, parameters saved) for the row whose last block saves the most MACs for each parameter.
+    """(row, MACs saved, parameters saved) for the row whose last block saves the most MACs for each
+    parameter.
 
-    rows: [expand, kernel, stride, channels, repeats], as in 04.1. Row 1 is the first. A row keeps at least one block.
+    rows: [expand, kernel, stride, channels, repeats], as in 04.1. Row 1 is the first. A row keeps at
+    least one block.
     """
     ### BEGIN SOLUTION
-    net = replace(B0, stem=stem, head=head, resolution=resolution, stages=tuple(Stage(*r) for r in rows), channel_step=1)
+    net = replace(B0, stem=stem, head=head, resolution=resolution,
+                  stages=tuple(Stage(*r) for r in rows), channel_step=1)
     whole, savings = network_cost(net), []
     for number, stage in enumerate(net.stages):
         if stage.repeats > 1:
             thinner = replace(stage, repeats=stage.repeats - 1)
-            less = network_cost(replace(net, stages=(*net.stages[:number], thinner, *net.stages[number + 1 :])))
+            stages = (*net.stages[:number], thinner, *net.stages[number + 1 :])
+            less = network_cost(replace(net, stages=stages))
             savings.append((number + 1, whole.macs - less.macs, whole.params - less.params))
     return max(savings, key=lambda saving: saving[1] / saving[2])
     ### END SOLUTION

@@ -36,7 +36,8 @@ from effnet_course.checking import check, hint
 
 # %%
 def receptive_field(kernels: list[int], strides: list[int]) -> tuple[int, int]:
-    """(side of the field, step from one position to the next) after these layers, in pixels of the image.
+    """(side of the field, step from one position to the next) after these layers, in pixels of the
+    image.
 
     kernels, strides: one number for each layer; the first layer reads the image.
     """
@@ -70,10 +71,11 @@ check("05.1", receptive_field)
 
 # %%
 def blocks_to_cover(resolution: int, first: list[list[int]], kernel: int) -> tuple[int, int]:
-    """The least number of blocks to add so that an image is covered: (by the theoretical field, by the part in use).
+    """The least number of blocks to add so that an image is covered: (by the theoretical field, by the
+    part in use).
 
-    resolution: side of the image in pixels. first: [kernel, stride] of the layers that are there. kernel: of the added
-    blocks, whose stride is 1. Either number is 0 where nothing need be added.
+    resolution: side of the image in pixels. first: [kernel, stride] of the layers that are there.
+    kernel: of the added blocks, whose stride is 1. Either number is 0 where nothing need be added.
     """
     ### BEGIN SOLUTION
     side, step, variance = 1, 1, 0.0
@@ -103,7 +105,8 @@ check("05.2", blocks_to_cover)
 
 # %%
 def powers(scales: list[list[float]], macs: list[int]) -> tuple[float, float, float, int]:
-    """(power of d, power of w, power of r, the network that the rule misses by the largest factor, from 0).
+    """(power of d, power of w, power of r, the network that the rule misses by the largest factor, from
+    0).
 
     scales: [d, w, r] of each network, the first is [1, 1, 1]. macs: the MACs of each.
     """
@@ -135,9 +138,11 @@ check("05.3", powers)
 
 # %%
 def extrapolate(macs: list[float], top1: list[float], at: float) -> tuple[float, float, float, float]:
-    """(points per doubling, the line's value at `at` MACs, and the low and high end of its 95 % interval).
+    """(points per doubling, the line's value at `at` MACs, and the low and high end of its 95 %
+    interval).
 
-    macs, top1: one entry for each run, top-1 in percent. at: MACs in the same unit; may lie inside the range of the runs.
+    macs, top1: one entry for each run, top-1 in percent. at: MACs in the same unit; may lie inside the
+    range of the runs.
     """
     ### BEGIN SOLUTION
     x, y, n = np.log2(macs), np.array(top1), len(macs)
@@ -167,9 +172,11 @@ check("05.4", extrapolate)
 
 # %%
 def best_dimension(rows: list, budget: float) -> tuple[str, float, float, float]:
-    """(the best family at a budget or "undecided", its lead in points, low and high end of the 95 % interval).
+    """(the best family at a budget or "undecided", its lead in points, low and high end of the 95 %
+    interval).
 
-    rows: [family, macs, [top-1 of each seed, in percent]]. budget: in the unit of macs. Numbers of seeds may differ.
+    rows: [family, macs, [top-1 of each seed, in percent]]. budget: in the unit of macs. Numbers of
+    seeds may differ.
     """
     ### BEGIN SOLUTION
     pooled = atlas.spread([values for _, _, values in rows])
@@ -190,7 +197,8 @@ check("05.5", best_dimension)
 
 # %%
 recorded = [p for p in atlas.summary(atlas.runs()) if p.study == "cifar10-short"]
-table = [[p.family, p.macs, list(p.values)] for p in recorded if p.family in ("base", "depth", "width", "resolution")]
+single = ("base", "depth", "width", "resolution")
+table = [[p.family, p.macs, list(p.values)] for p in recorded if p.family in single]
 for size in (2, 4, 8):
     near = [p for p in recorded if p.budget == size and p.family in ("depth", "width", "resolution")]
     if len(near) > 1:

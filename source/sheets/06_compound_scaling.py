@@ -37,8 +37,11 @@ from effnet_course.cost import network_cost
 
 
 # %%
-def multipliers(phi: float, alpha: float, beta: float, gamma: float) -> tuple[float, float, float, float]:
-    """(d, w, r, times the MACs). phi may be a fraction, or negative. alpha, beta, gamma: of depth, width, resolution."""
+def multipliers(phi: float, alpha: float, beta: float,
+                gamma: float) -> tuple[float, float, float, float]:
+    """(d, w, r, times the MACs). phi may be a fraction, or negative. alpha, beta, gamma: of depth,
+    width, resolution.
+    """
     ### BEGIN SOLUTION
     d, w, r = alpha**phi, beta**phi, gamma**phi
     return d, w, r, d * w**2 * r**2
@@ -88,11 +91,12 @@ check("06.2", round_channels)
 
 
 # %%
-def scaled_network(stem: int, head: int, pixels: int, rows: list[list[int]], d: float, w: float, r: float) -> tuple:
+def scaled_network(stem: int, head: int, pixels: int, rows: list[list[int]],
+                   d: float, w: float, r: float) -> tuple:
     """(stem, head, pixels, rows) of the scaled network.
 
-    stem, head: channels of the base's first and last convolution. pixels: side of its image. rows: [channels, blocks]
-    for each stage. d, w, r: multipliers of depth, width, resolution.
+    stem, head: channels of the base's first and last convolution. pixels: side of its image. rows:
+    [channels, blocks] for each stage. d, w, r: multipliers of depth, width, resolution.
     """
     ### BEGIN SOLUTION
     scaled = [[round_channels(channels, w), math.ceil(blocks * d)] for channels, blocks in rows]
@@ -114,7 +118,8 @@ check("06.3", scaled_network)
 
 
 # %%
-def implied_phi(d: float, w: float, pixels: int, base_pixels: int, alpha: float, beta: float, gamma: float) -> tuple:
+def implied_phi(d: float, w: float, pixels: int, base_pixels: int,
+                alpha: float, beta: float, gamma: float) -> tuple:
     """(phi of the depth, of the width, of the resolution).
 
     d, w: multipliers. pixels, base_pixels: side of the scaled network's image and of the base's.
@@ -162,7 +167,6 @@ def largest_phi(quantity: str, budget: int, step: float) -> float:
 
     quantity: "params", "macs" or "activations" (the last two for one image).
     """
-
     ### BEGIN SOLUTION
     def cost_at(phi):
         return getattr(network_cost(B0.scaled(1.2**phi, 1.1**phi, 1.15**phi)), quantity)
@@ -181,7 +185,7 @@ check("06.5", largest_phi)
 # ## 06.6 · What does twice as deep and wide cost?
 # *15 minutes · moderate · 4 points*
 #
-# A claim found in print: compound scaling lets you double a network's depth and width "without more compute". Write
+# A claim to check: compound scaling lets you double a network's depth and width "without more compute". Write
 # the function that settles such claims. For B0 made d times as deep and w times as wide, at its own 224 pixels,
 # return how many times B0's parameters, MACs and activations it has, in this order, **counted**. And as a fourth
 # value the size of image at which the claim would hold: the most pixels at which the network does no more MACs than
@@ -189,10 +193,10 @@ check("06.5", largest_phi)
 #
 # `replace(net, resolution=...)` gives a network another image.
 #
-# One and a half times of both: `price(1.5, 1.5)` is `(3.468, 3.730, 2.296, 100)`, printed here to three digits: return
+# One and a half times of both: `price(1.5, 1.5)` is `(3.468, 3.730, 2.296, 100)`, printed here to three decimals: return
 # yours unrounded. So few pixels? The maps are halved five times, and each halving rounds up, so the MACs don't follow
 # the area: they jump just above each multiple of 32 pixels. Here they are 0.70 times B0's at 96 pixels, 0.995 at 97, and
-# more than B0's from 101 on. When yours passes, ask it for twice of both: what was claimed in print?
+# more than B0's from 101 on. When yours passes, ask it for twice of both: what becomes of the claim?
 
 
 # %%
