@@ -249,8 +249,11 @@ class Bench:
         if not self.record["steps"]:
             raise SystemExit("There are no steps to time yet: --only steps first.")
         real = {name: make()[0] for name, (_, where, make) in self.steps().items() if where != "simulated"}
+        for model in real.values():
+            if isinstance(model, nn.Module):
+                model.eval().to(memory_format=torch.channels_last)  # as `fit` leaves those that were tuned
         for batch in (1, 32):
-            images = torch.randn(batch, 3, self.pixels, self.pixels)
+            images = torch.randn(batch, 3, self.pixels, self.pixels).contiguous(memory_format=torch.channels_last)
             with torch.inference_mode():
                 taken = deploy.time_in_turn({n: partial(m, images) for n, m in real.items()}, runs, 5, batch)
             for row in self.record["steps"]:

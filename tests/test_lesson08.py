@@ -187,8 +187,11 @@ def test_the_groups_that_the_lesson_names_are_those_of_the_rows():
 
 
 def test_what_the_lesson_says_of_ten_minutes_was_recorded():
-    runs = {run.study: run for run in atlas.runs() if run.study in ("fused-20-epochs", "ten-minutes") and run.seed == 0}
-    short, long = runs["ten-minutes"], runs["fused-20-epochs"]
-    assert short.seconds < 600 < long.seconds and short.changes == {"activation": "relu"}
-    assert round(short.test[-1], 1) in (89.6, 89.7) and 90 - short.test[-1] == pytest.approx(1 / 3, abs=0.05)
-    assert 90 - long.test[-1] == pytest.approx(0.1, abs=0.03)
+    runs = {run.epochs: run for run in atlas.runs() if run.study in ("fused-20-epochs", "ten-minutes")}
+    assert sorted(runs) == [18, 20, 23, 28] and {run.seed for run in runs.values()} == {0}
+    assert [epochs for epochs, run in runs.items() if run.seconds < 600] == [18]
+    assert [epochs for epochs, run in runs.items() if run.test[-1] > 90] == [28]
+    assert round(runs[18].test[-1], 1) in (89.6, 89.7) and 90 - runs[18].test[-1] == pytest.approx(1 / 3, abs=0.05)
+    assert round(runs[28].test[-1], 1) == 90.5 and runs[28].seconds / 60 == pytest.approx(13, abs=0.5)
+    assert {epochs for epochs, run in runs.items() if run.recipe.get("early_pixels")} == {23, 28}
+    assert {epochs for epochs, run in runs.items() if not run.changes} == {20}

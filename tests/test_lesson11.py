@@ -5,6 +5,7 @@ import json
 import xml.etree.ElementTree as ET
 from itertools import product
 from pathlib import Path
+from statistics import mean
 
 import pytest
 
@@ -138,6 +139,27 @@ def test_what_the_lesson_says_of_unequal_filters_and_of_bits_is_so():
     assert round(whole - steps["half of the hidden channels, tuned"], 1) == 2.4
     macs = {row["name"]: row["macs"] for row in record["steps"]}
     assert round(1 - macs["half of the hidden channels, tuned"] / macs["as trained, float32"], 2) == 0.45
+
+
+def test_what_the_lesson_says_of_times_and_a_teacher_was_recorded():
+    record = json.loads((atlas.RECORDS / "compression.json").read_text())
+    one = {row["name"]: row["ms_1"][0] for row in record["steps"] if "ms_1" in row}
+    assert one["ONNX 8 bits"] > one["ONNX float32"], "8 bits cost more than the multiplications save"
+    top1 = {row["name"]: row["validation"] for row in record["distillation"] if row["seed"] == 0}
+    assert 1 < top1["taught, temperature 4"] - top1["alone"] < 3
+    assert {row["seed"] for row in record["distillation"]} == {0}, "with more seeds the lesson can give an interval"
+
+
+def test_what_the_lesson_says_of_lite_was_recorded():
+    rows = json.loads((atlas.RECORDS / "compression.json").read_text())["lite"]
+    lost = {}
+    for row in rows:
+        five = row["inputs 5"], row["weights 5, per tensor"]
+        lost.setdefault(row["name"], []).append([row["float"] - top1 for top1 in five])
+    inputs, weights = ({name: mean(pair[i] for pair in pairs) for name, pairs in lost.items()} for i in (0, 1))
+    assert round(inputs["as it is"]) == 13 and round(inputs["ReLU6 for SiLU"]) == 2
+    assert abs(inputs["ReLU6 for SiLU"] - inputs["no SE, ReLU6"]) == pytest.approx(0.2, abs=0.05)
+    assert min(weights.values()) == weights["as it is"], "the weights it does not help"
 
 
 def test_what_the_lesson_says_of_two_other_runtimes_was_recorded():

@@ -436,7 +436,7 @@ for name in ("shapes", "cifar10"):
         big = {f"{p.family}, {p.macs / card['small_macs']:.1f} x": list(p.values) for p in points
                if p.budget == 2 and p.family != "grid"}  # fmt: skip
     found[card["dataset"]] = alone, pairs, big
-    print(f"{card['dataset']}: one {np.mean(alone):.1f} %, two averaged {np.mean(pairs):.1f} %; "
+    print(f"{card['dataset']}: one {np.mean(alone):.1f} %, two averaged {np.mean(pairs):.1f} %;\n  "
           + "; ".join(f"{key} {np.mean(values):.1f} %" for key, values in big.items()))  # fmt: skip
 figures.ensembles([(dataset, *row) for dataset, row in found.items()])
 

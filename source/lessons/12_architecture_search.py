@@ -479,7 +479,7 @@ for name, choices in winners.items():
     saw, places = np.mean([value[choice] for choice in choices]), [ranks[choice] for choice in choices]
     middle, low, high = with_interval(got[name])
     curse = f"seen {saw:.2f}, {saw - middle:.2f} too good; " if complete else ""
-    print(f"{name:10} {kind} {middle:.2f} ({low:.2f} to {high:.2f}); {curse}rank of {len(space)}: median "
+    print(f"{name:10} {kind} {middle:.2f} ({low:.2f} to {high:.2f}); {curse}rank: median "
           f"{np.median(places):.0f}, middle half {np.percentile(places, 25):.0f} to {np.percentile(places, 75):.0f}")
 for name in ("REINFORCE", "evolution"):
     gap, low, high = lead(got[name], got["random"])
@@ -497,12 +497,11 @@ if complete:
             for name, method in methods.items()}  # fmt: skip
     for name in ("REINFORCE", "evolution"):
         gap, low, high = lead(back[name], back["random"])
-        print(f"{name:10} against random, judged, seeds turned round: {gap:+.2f} ({low:+.2f} to {high:+.2f})")
-    print(f"a network drawn blindly, judged: {np.mean(list(truth.values())):.2f}")
+        print(f"{name:10} against random, seeds turned round: {gap:+.2f} ({low:+.2f} to {high:+.2f})")
 
 # %% [markdown]
 # Now three to four tenths of a point survive. Same space, same methods, same looks; only the run of each network that was searched is another. Which of the two is true? Two hundred searches read *one* table, so its luck is in all of them, and no interval above covers it. Tables are what one would need many of, and we have two: they say "between nothing and half a point", no more.
-# What all three share is certain: after 60 looks each holds a network two points above one drawn blindly. And all this in *one* space, small and smooth, with short runs: who wins here need not win in a space of $10^{17}$.
+# And all this in *one* space, small and smooth, with short runs: who wins here need not win in a space of $10^{17}$.
 #
 # ## What it costs
 #
