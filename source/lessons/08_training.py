@@ -701,7 +701,7 @@ print(f"all: {run.macs:,} MACs, {run.params:,} parameters, {run.recipe['precisio
 figures.training_runs(sprint)
 
 # %% [markdown]
-# Within ten minutes, 89.7 % of the test images: the aim is missed by a third of a point. 28 epochs, half on small photos, pass it: 90.5 %, in thirteen minutes. One seed each, and the machine had other work: seconds are upper bounds.
+# Within ten minutes, 89.7 % of the test images: the aim is missed by a third of a point. 28 epochs, half on small photos, pass it: 90.5 %, in thirteen minutes. One seed each; the machine had other work: seconds are upper bounds.
 #
 # Two things decide such a race. First, how many useful MACs a second the processor does: see your own table under *mixed precision*. *Full* 3x3 convolutions
 # (the "fused" blocks of lesson 10) can beat depthwise ones, with more MACs. Second, which parts of a recipe help *within that time*. Here is the whole ablation:
