@@ -32,7 +32,11 @@ class Printed:
 
 def install() -> None:
     """From now on, explorers, questions and guesses print themselves. Called in the kernels that execute the book."""
+    import tqdm.auto
+
     from effnet_course import asking
+
+    tqdm.auto.tqdm = _unseen(tqdm.std.tqdm)
 
     for name in explorers.__all__:
         made = getattr(explorers, name)
@@ -45,6 +49,16 @@ def install() -> None:
     asking.Prediction._verdict = lambda self, answer: said(self, answer).removeprefix("No guess was made; t").replace(
         "he answer is", "The answer is", 1
     )  # fmt: skip
+
+
+def _unseen(bar: type) -> type:
+    """A progress bar is a widget, and on a page nothing progresses."""
+
+    class Unseen(bar):
+        def __init__(self, *args, **named):
+            super().__init__(*args, **named | {"disable": True})
+
+    return Unseen
 
 
 def _held(explorer: explorers.Explorer, **values) -> tuple:

@@ -43,7 +43,7 @@ def _html(brief, rows: list[dict], sentence: str, table: Sequence[Sequence[str]]
 
     body = row(table[0], "th") + "".join(row(c) for c in table[1:-1]) + row(table[-1], style="font-style:italic")
     words = "".join(f"<p>{escape(remark)}</p>" for remark in remarks)
-    return (f'<h4>The {escape(brief.key)}</h4>{_picture(brief, rows, sentence)}'
+    return (f'<p><b>The {escape(brief.key)}</b></p>{_picture(brief, rows, sentence)}'
             f'<p aria-hidden="true">{escape(sentence)}</p><table>{body}</table>{words}')  # fmt: skip
 
 

@@ -130,6 +130,14 @@ def test_a_document_links_to_headings_of_the_lessons_that_are_in_the_book():
     assert made == "[07](../notebooks/07_x.ipynb#the-winners-curse-one) 08 [here](data.md)"
 
 
+def test_a_progress_bar_leaves_nothing_on_the_page(capsys):
+    bar = printed._unseen(pytest.importorskip("tqdm").std.tqdm)(total=2, disable=False)
+    bar.update()
+    bar.set_postfix_str("loss 1")
+    bar.close()
+    assert bar.disable and capsys.readouterr().err == ""
+
+
 def test_what_a_cell_prints_comes_whole(monkeypatch, tmp_path):
     nbclient, v4 = pytest.importorskip("nbclient"), pytest.importorskip("nbformat").v4
     monkeypatch.setattr(make_book, "BUILD", tmp_path)
@@ -310,7 +318,8 @@ def test_every_slider_moves_its_picture_from_the_keyboard(visit, path):
     page.wait_for_selector(".printed-explorer[data-state=ready]", timeout=60_000)
     sliders = box.locator("input[type=range]")
     assert sliders.count() >= 1
-    for number in range(sliders.count()):
+
+    def moves(number: int) -> bool:
         slider = sliders.nth(number)
         slider.focus()
         seen = {box.locator("svg.explorer").get_attribute("aria-label")}
@@ -319,8 +328,12 @@ def test_every_slider_moves_its_picture_from_the_keyboard(visit, path):
             page.wait_for_timeout(400)
             seen.add(box.locator("svg.explorer").get_attribute("aria-label"))
             assert slider.get_attribute("aria-valuetext") == slider.locator("xpath=../output").inner_text()
-        assert len(seen) >= 2, f"slider {number} changes nothing"
         assert box.locator(".explorer-sentence").inner_text().strip()
+        return len(seen) >= 2
+
+    still = [number for number in range(sliders.count()) if not moves(number)]
+    # what one slider changes can hang on another: no kind of corruption shows at severity 0
+    assert [number for number in still if not moves(number)] == [], "sliders that change nothing"
 
 
 @marked
