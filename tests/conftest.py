@@ -113,3 +113,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def _measured() -> list[budgets.Measured]:
     return budgets.read(Path(os.environ[SCRATCH], "measured.jsonl"))
+
+
+@pytest.fixture(scope="module")
+def box(request):
+    """A sandbox with the limits that the test's file sets, where there is one; else its tests are skipped."""
+    from effnet_course.grading.sandbox import Sandbox, SandboxError
+
+    try:
+        sandbox = Sandbox(request.module.LIMITS)
+    except SandboxError as error:
+        pytest.skip(str(error))
+    with sandbox:
+        yield sandbox

@@ -38,16 +38,6 @@ SEED = 7
 LIMITS = Limits(seconds=20, memory=1536)
 
 
-@pytest.fixture(scope="module")
-def box():
-    try:
-        sandbox = Sandbox(LIMITS)
-    except SandboxError as error:
-        pytest.skip(str(error))
-    with sandbox:
-        yield sandbox
-
-
 def cells_of(path):
     return read_code(path.name, path.read_bytes())[0]
 

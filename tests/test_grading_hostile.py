@@ -16,7 +16,7 @@ import pytest
 from effnet_course.exercises import sheet
 from effnet_course.grading.kernel import KNOWN
 from effnet_course.grading.marking import mark, tasks
-from effnet_course.grading.sandbox import Limits, Sandbox, SandboxError, Stopped, descendants, process_table
+from effnet_course.grading.sandbox import Limits, Sandbox, Stopped, descendants, process_table
 
 LIMITS = Limits(seconds=1, memory=512)
 STOPPED = {  # what becomes of 02.3, where it is not simply wrong
@@ -33,16 +33,6 @@ STOPPED = {  # what becomes of 02.3, where it is not simply wrong
 PATIENCE = ("sleeps for an hour", "endless loop in a cell", "an array of 40 MB", "a huge text", "reads the requests")
 QUICK = [name for name in hostile.QUICK if not name.endswith(PATIENCE)]
 SLOW = [name for name in [*hostile.QUICK, *hostile.HEAVY] if name not in QUICK]
-
-
-@pytest.fixture(scope="module")
-def box():
-    try:
-        sandbox = Sandbox(LIMITS)
-    except SandboxError as error:
-        pytest.skip(str(error))
-    with sandbox:
-        yield sandbox
 
 
 @pytest.fixture(scope="module")

@@ -696,8 +696,8 @@ for run in sprint:
     test = f", test {run.test[-1]:.2f} %" if run.test else ""
     early = run.recipe.get("early_pixels") or run.resolution
     print(f"{run.changes.get('activation', 'silu')}, {run.epochs} epochs, {early} then {run.resolution} px: "
-          f"{run.seconds:.0f} s, validation {run.validation[-1]:.2f} %{test}")  # fmt: skip
-print(f"all: {run.macs:,} MACs, {run.params:,} parameters, {run.recipe['precision']}, {run.device}")
+          f"{run.seconds:.0f} s, validation {run.validation[-1]:.2f} %{test}")
+    print(f"    {run.macs:,} MACs, {run.recipe['precision']}, seed {run.seed}, {run.device}")  # fmt: skip
 figures.training_runs(sprint)
 
 # %% [markdown]
