@@ -80,8 +80,10 @@ def notebook(text: str, number: str, own: str, student: str) -> str:
 def write(out: Path, number: str, sheet_file: Path, seed: bytes, students: list[str]) -> list[Path]:
     """Write a sheet's variants to a folder, one file a student. A file there with other contents is left alone.
 
-    Raises VariantError if one is in the way, or if two ids would give one name.
+    Raises VariantError if one is in the way, if two ids would give one name, or for an id that is empty.
     """
+    if not all(student.strip() for student in students):
+        raise VariantError("A student's id is empty: write it after --student.")
     text = sheet_file.read_text(encoding="utf-8")
     names = {student: re.sub(r"[^\w.@-]", "_", student) for student in students}
     files = {student: out / f"{sheet_file.stem}-{name}.ipynb" for student, name in names.items()}

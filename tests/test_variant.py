@@ -204,6 +204,7 @@ def test_the_command_writes_a_class_twice_the_same(tmp_path, seed_file, capsys):
         ({"--sheet": "77"}, "There is no sheet '77'. These are there: 01"),
         ({"--sheet": "*"}, "There is no sheet"),
         ({"--student": None}, "For whom?"),
+        ({"--student": " "}, "A student's id is empty"),
         ({"--student": None, "--roster": "empty"}, "empty"),
         ({"--student": None, "--roster": "twice"}, "twice"),
         ({"--student": None, "--roster": "nowhere"}, "can't be read"),

@@ -18,7 +18,7 @@ from effnet_course.figures.lesson04 import network_strip, paddings, shares
 from effnet_course.figures.lesson05 import against_macs, fields, gradients, learning_curves, macs_powers, mismatch
 from effnet_course.figures.lesson06 import advantage, growth, implied_phis, roundings
 from effnet_course.figures.lesson07 import halving_curves, rank_agreement, search_ranking, search_triangle
-from effnet_course.figures.lesson08 import ablation, first_steps, picture_rows, schedules, statistics_noise
+from effnet_course.figures.lesson08 import ablation, first_steps, picture_rows, race, schedules, statistics_noise
 from effnet_course.figures.lesson09 import confusion, evidence, few_labels, made_worse, robustness
 from effnet_course.figures.lesson10 import atlas_front, ensembles, published_fronts, time_and_costs
 from effnet_course.figures.lesson11 import bits_curves, channel_ranges, clipping_error, compression_steps
@@ -69,6 +69,7 @@ __all__ = [
     "networks",
     "paddings",
     "picture_rows",
+    "race",
     "rank_agreement",
     "recipes",
     "published_fronts",

@@ -47,13 +47,8 @@ def contact_sheet(sets: list, columns: int = 10) -> Picture:
 
 
 def training_runs(runs: list) -> Picture:
-    """Loss and validation top-1 of recorded runs (`atlas.Run`), epoch by epoch, a line for each. Lessons 00 and 08.
-
-    Lines are named by their seeds, or, where those are the same, by activation and epochs.
-    """
+    """Loss and validation top-1 of recorded runs (`atlas.Run`), epoch by epoch, a line for each seed. Lesson 00."""
     names = [f"seed {run.seed}" for run in runs]
-    if len(set(names)) < len(runs):
-        names = [f"{run.changes.get('activation', 'silu')}, {run.epochs} epochs" for run in runs]
     figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 3.5))
     looks = zip((BLUE, ORANGE, GREEN, PINK, YELLOW), ("-", "--", "-.", ":", "-"), strict=True)
     for run, name, (colour, style) in zip(runs, names, looks, strict=False):

@@ -1,4 +1,4 @@
-"""Figures of lesson 08: views of a picture, first steps of an optimiser, schedules, noise of statistics, ablation."""
+"""Figures of lesson 08: views of a picture, first steps, schedules, noise of statistics, an ablation, a race."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -117,3 +117,27 @@ def ablation(rows: Sequence[tuple], reference: float) -> Picture:
     axis.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
     return Picture(figure, f"Difference to the reference, {reference:.1f} %: {'; '.join(reversed(said))}.")
+
+
+def race(rows: Sequence[tuple], minutes: float, aim: float) -> Picture:
+    """Test top-1 of finished runs against the time they trained, with an aim and a limit. Lesson 08.
+
+    rows: (letter, minutes, top-1, low, high), all three in percent. A full dot: the aim is reached within the limit.
+    """
+    figure, axis = plt.subplots(figsize=(7.5, 3.6))
+    axis.axvline(minutes, color="0.3", linewidth=1)
+    axis.axhline(aim, color="0.3", linewidth=1)
+    said = []
+    for letter, taken, top1, low, high in rows:
+        met = taken <= minutes and top1 >= aim
+        colour = BLUE if met else ORANGE
+        axis.plot([taken, taken], [low, high], color=colour, linewidth=1)
+        axis.plot(taken, top1, "o" if met else "D", color=colour, markerfacecolor=colour if met else "white")
+        axis.annotate(letter, (taken, top1), (6, 3), textcoords="offset points")
+        said.append(f"{letter}: {top1:.2f} % ({low:.1f} to {high:.1f}) in {taken:.1f} min")
+    axis.set(xlabel="minutes of training", ylabel="test top-1, %")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.set_title(f"upper left: {aim:g} % within {minutes:g} minutes", fontsize=10, loc="left")
+    figure.tight_layout()
+    return Picture(figure, f"Test top-1 of runs and how long they trained; the aim is {aim:g} % in {minutes:g} min. "
+                           f"{'; '.join(said)}.")  # fmt: skip
