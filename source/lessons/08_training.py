@@ -705,10 +705,10 @@ for letter, run in zip("abcdefghijkl", sprint, strict=False):
 figures.race(rows, minutes=10, aim=90)
 
 # %% [markdown]
-# The corner is empty: e and f pass 90 %, ten and twelve seconds late; g and h, two epochs fewer, two seeds, met slower hours of the machine (seconds are upper bounds). Bars: 95 % intervals for 10,000 images; all of them overlap.
+# The corner is empty: e and f pass 90 %, ten and twelve seconds late; g and h, two epochs fewer, two seeds, met slower hours (seconds are upper bounds). Bars: 95 % intervals for 10,000 images; all of them overlap.
 #
 # Two things decide such a race. First, how many useful MACs a second the processor does: see your own table under *mixed precision*. *Full* 3x3 convolutions
-# (the "fused" blocks of lesson 10) can beat depthwise ones, with more MACs. Second, which parts of a recipe help *within that time*. Here is the whole ablation:
+# (the "fused" blocks of lesson 10) can beat depthwise ones, with more MACs. Second, which parts of a recipe help *within that time*. The whole ablation:
 
 # %%
 compared = [(arm.label, *against(arm), len(arm.values)) for arm in table if arm.changed]
