@@ -25,6 +25,7 @@ nb_execution_excludepatterns = ["exercises/*"]
 nb_execution_timeout = 900
 nb_execution_raise_on_error = True
 nb_merge_streams = True
+nb_output_stderr = "remove"  # what libraries log while they are imported; an error stops the build
 nb_ipywidgets_js = {}
 
 html_theme = "sphinx_book_theme"
