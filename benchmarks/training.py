@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -92,6 +93,7 @@ def compare(name, network, options):
         "images laid out channel by channel": stepper(network, 128, layout=torch.contiguous_format),
         "images augmented one by one": stepper(network, 128, batches=one_by_one),
         "mixed precision, bfloat16": stepper(network, 128, mixed=True),
+        "the same, half of the stem's channels": stepper(replace(network, stem=network.stem // 2), 128, mixed=True),
         "batch 64": stepper(network, 64),
         "batch 256": stepper(network, 256),
     }

@@ -122,7 +122,7 @@ def ablation(rows: Sequence[tuple], reference: float) -> Picture:
 def race(rows: Sequence[tuple], minutes: float, aim: float) -> Picture:
     """Test top-1 of finished runs against the time they trained, with an aim and a limit. Lesson 08.
 
-    rows: (letter, minutes, top-1, low, high), all three in percent. A full dot: the aim is reached within the limit.
+    rows: (letter, minutes, top-1, low, high), the last three in percent. A full dot: the aim was reached in time.
     """
     figure, axis = plt.subplots(figsize=(7.5, 3.6))
     axis.axvline(minutes, color="0.3", linewidth=1)
